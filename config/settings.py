@@ -1,0 +1,333 @@
+"""The only settings. The environment is read here and nowhere else; `.env.example` lists every name."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from config.env import BASE_DIR, env, read_env_files
+
+read_env_files()
+
+# --- Mode -------------------------------------------------------------------------------------
+#: "embedded": one machine, everything in DATA_DIR, started by `manage.py serve` on loopback.
+#: "production": anything else. Nothing insecure is defaulted there.
+MODE = env.str("MODE", "production")
+if MODE not in {"embedded", "production"}:
+    raise ImproperlyConfigured(f"MODE must be embedded or production, not {MODE!r}.")
+EMBEDDED = MODE == "embedded"
+
+DATA_DIR = Path(env.str("DATA_DIR", "") or BASE_DIR / "var").resolve()
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Set it to a long random text (for example the output of "
+        "`openssl rand -base64 48`), or start the one-machine installation with `make run`."
+    )
+if not EMBEDDED and DEBUG:
+    raise ImproperlyConfigured("DEBUG is on. Switch it off: it shows settings to visitors.")
+
+#: Address of this installation as people type it, e.g. https://diptych.example.com
+BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000" if EMBEDDED else "").rstrip("/")
+if not EMBEDDED and not BASE_URL.startswith("https://") and not env.bool("ALLOW_HTTP", False):
+    raise ImproperlyConfigured(
+        "BASE_URL is not set to an https:// address. Set it to the address people type, "
+        "or set ALLOW_HTTP=1 if this installation is reached over a private network only."
+    )
+HTTPS = BASE_URL.startswith("https://")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or [urlsplit(BASE_URL).hostname or "localhost"]
+if EMBEDDED:
+    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if HTTPS else []
+
+# --- Applications -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "teams",
+    "catalog",
+    "generation",
+    "config.apps.ProjectConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "config.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "teams.middleware.TimeZoneMiddleware",
+    "config.middleware.HtmxLoginRedirectMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context_processors.shell",
+            ],
+        },
+    }
+]
+
+# --- Database ---------------------------------------------------------------------------------
+# SQLite: WAL lets pages read while a worker writes; IMMEDIATE takes the write lock at BEGIN, since
+# a deferred transaction that turns into a writer is refused at once instead of waiting; FULL makes
+# a committed credit movement survive a power cut. Transactions stay short: ATOMIC_REQUESTS is off.
+DATABASE_URL = env.str("DATABASE_URL", "")
+if DATABASE_URL:
+    DATABASES = {
+        "default": dj_database_url.parse(
+            DATABASE_URL,
+            conn_max_age=env.int("DATABASE_CONN_MAX_AGE", 60),
+            conn_health_checks=True,
+        )
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "diptych.sqlite3",
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": (
+                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-32000;"
+                    "PRAGMA mmap_size=134217728;PRAGMA temp_store=MEMORY;"
+                    "PRAGMA journal_size_limit=67108864;"
+                ),
+            },
+        }
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache (rate limits, shared by all processes) ---------------------------------------------
+CACHE_URL = env.str("CACHE_URL", "")
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+        if CACHE_URL
+        else {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "django_cache",
+        }
+    )
+}
+
+# --- People -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "teams.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "account_login"
+#: Off: people join by invitation. On: anybody may open an account and a team.
+SIGNUP_OPEN = env.bool("SIGNUP_OPEN", False)
+ACCOUNT_ADAPTER = "teams.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+#: How many proxies in front add themselves to X-Forwarded-For; their addresses are believed.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
+
+# --- Sessions, cookies, transport security ----------------------------------------------------
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_FAILURE_VIEW = "config.views.csrf_failure"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 60 * 60 * 24 * 30) if HTTPS else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- Files ------------------------------------------------------------------------------------
+#: Private pictures: DATA_DIR/files, or an S3-compatible bucket when S3_BUCKET is set.
+S3_BUCKET = env.str("S3_BUCKET", "")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "")
+#: Address of the same server as browsers reach it, where it differs from S3_ENDPOINT_URL.
+S3_PUBLIC_ENDPOINT_URL = env.str("S3_PUBLIC_ENDPOINT_URL", "") or S3_ENDPOINT_URL
+S3_REGION = env.str("S3_REGION", "us-east-1")
+S3_ACCESS_KEY_ID = env.str("S3_ACCESS_KEY_ID", "")
+S3_SECRET_ACCESS_KEY = env.str("S3_SECRET_ACCESS_KEY", "")
+S3_ADDRESSING_STYLE = env.str("S3_ADDRESSING_STYLE", "auto")
+FILES_DIR = DATA_DIR / "files"
+#: Seconds for which a link to a private picture works.
+FILE_LINK_SECONDS = env.int("FILE_LINK_SECONDS", 60 * 60 * 12)
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", 50 * 1024 * 1024)
+UPLOAD_MAX_PIXELS = env.int("UPLOAD_MAX_PIXELS", 60_000_000)
+#: Limits of one image-decoding child process: address space in bytes, wall-clock seconds.
+IMAGE_MEMORY_BYTES = env.int("IMAGE_MEMORY_BYTES", 1536 * 1024 * 1024)
+IMAGE_SECONDS = env.int("IMAGE_SECONDS", 60)
+#: Bytes of originals and results a team may keep; 0 means no limit.
+TEAM_STORAGE_BYTES = env.int("TEAM_STORAGE_BYTES", 20 * 1024**3)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.static_storage.StaticStorage"},
+}
+
+# --- Content security policy ------------------------------------------------------------------
+_s3_origin = ""
+if S3_BUCKET:
+    _parts = urlsplit(S3_PUBLIC_ENDPOINT_URL or f"https://s3.{S3_REGION}.amazonaws.com")
+    _s3_origin = f"{_parts.scheme}://{_parts.netloc}"
+_media = [SELF, "data:", "blob:", *([_s3_origin] if _s3_origin else [])]
+if S3_BUCKET and S3_ADDRESSING_STYLE != "path":
+    _media.append(_s3_origin.replace("://", f"://{S3_BUCKET}.", 1))
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": _media,
+        "media-src": _media,
+        "connect-src": [SELF, *(origin for origin in _media if origin.startswith("http"))],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    }
+}
+
+# --- Background work --------------------------------------------------------------------------
+#: Empty: messages are files in DATA_DIR/broker (one machine). Messages are hints, rows are truth.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "")
+BROKER_DIR = DATA_DIR / "broker"
+WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", 4)
+WEB_WORKERS = env.int("WEB_WORKERS", 2)
+WEB_THREADS = env.int("WEB_THREADS", 4)
+PORT = env.int("PORT", 8000)
+
+# --- Providers --------------------------------------------------------------------------------
+#: The sandbox speaks the providers' wire on loopback. It stands in wherever no key is set in the
+#: embedded mode; in production it must be asked for.
+SELLERPIC_API_KEY = env.str("SELLERPIC_API_KEY", "")
+SANDBOX = env.bool("SANDBOX", EMBEDDED and not SELLERPIC_API_KEY)
+SANDBOX_PORT = env.int("SANDBOX_PORT", 0) or PORT + 1
+SANDBOX_URL = env.str("SANDBOX_URL", "").rstrip("/") or f"http://127.0.0.1:{SANDBOX_PORT}"
+SANDBOX_SPEED = env.float("SANDBOX_SPEED", 1.0)
+SELLERPIC_BASE_URL = env.str("SELLERPIC_BASE_URL", "https://api.sellerpic.ai").rstrip("/")
+#: Hosts that result and preset pictures may be fetched from; a leading dot takes subdomains.
+#: ASSUMED: SellerPic does not document its file hosts.
+SELLERPIC_FILE_HOSTS = env.list("SELLERPIC_FILE_HOSTS", [".sellerpic.ai"])
+#: Tasks in flight at once per account [vendor page: 10]; ASSUMED to be one pool for all such tasks.
+SELLERPIC_SLOTS = env.int("SELLERPIC_SLOTS", 10)
+#: Seconds between two status checks of one task [vendor page: 60]. The sandbox has no such floor.
+SELLERPIC_MIN_POLL_SECONDS = env.float("SELLERPIC_MIN_POLL_SECONDS", 1.0 if SANDBOX else 60.0)
+#: What to do with a job whose submit got no answer: ask a person, retry once, or release the hold.
+UNKNOWN_OUTCOME_POLICY = env.str("UNKNOWN_OUTCOME_POLICY", "ask")
+#: Jobs a team may have unfinished at once.
+TEAM_JOBS_UNFINISHED = env.int("TEAM_JOBS_UNFINISHED", 500)
+
+# --- E-mail: written to an outbox row, sent by the worker -------------------------------------
+EMAIL_BACKEND = "teams.outbox.OutboxBackend"
+EMAIL_HOST = env.str("EMAIL_HOST", "")
+EMAIL_PORT = env.int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Diptych <diptych@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+#: Without EMAIL_HOST mails become files here and their links are printed.
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+
+# --- Language and time ------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_TZ = True
+USE_I18N = True
+
+# --- Logging ----------------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+#: "json" for machines, "text" for people at a terminal.
+LOG_FORMAT = env.str("LOG_FORMAT", "json")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "config.logs.ContextFilter"}},
+    "formatters": {
+        "json": {"()": "config.logs.JsonFormatter"},
+        "text": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["context"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+    },
+}
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,1 @@
+"""How: presets, jobs, their results and the decisions about them."""

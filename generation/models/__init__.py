@@ -1,0 +1,37 @@
+"""Provider accounts and presets, jobs and their attempts, results and decisions."""
+
+from generation.models.jobs import (
+    FINAL,
+    UNFINISHED,
+    Attempt,
+    Job,
+    JobEvent,
+    JobInput,
+    Output,
+    State,
+)
+from generation.models.providers import (
+    EngineLease,
+    Pool,
+    Preset,
+    ProviderAccount,
+    ProviderFile,
+)
+from generation.models.review import Decision
+
+__all__ = [
+    "FINAL",
+    "UNFINISHED",
+    "Attempt",
+    "Decision",
+    "EngineLease",
+    "Job",
+    "JobEvent",
+    "JobInput",
+    "Output",
+    "Pool",
+    "Preset",
+    "ProviderAccount",
+    "ProviderFile",
+    "State",
+]

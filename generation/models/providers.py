@@ -1,0 +1,150 @@
+"""Accounts at providers: their concurrency pools, uploaded files and preset materials."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+
+class ProviderAccount(models.Model):
+    """One account at one address. Presets and file keys belong to it, never to the provider's name,
+
+    so that what the sandbox issued can never reach a live host.
+    """
+
+    provider = models.CharField(max_length=20)
+    base_url = models.CharField(max_length=200)
+    is_sandbox = models.BooleanField(default=False)
+    # The breaker: while open, nothing is submitted and people are told why.
+    closed_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("No submits before this time.")
+    )
+    closed_reason = models.CharField(max_length=200, blank=True)
+    # The provider's own balance, in its credits: the operator's money, never a team's.
+    balance_remaining = models.BigIntegerField(null=True, blank=True)
+    balance_total = models.BigIntegerField(null=True, blank=True)
+    balance_at = models.DateTimeField(null=True, blank=True)
+    presets_synced_at = models.DateTimeField(null=True, blank=True)
+    presets_due_at = models.DateTimeField(default=now)
+    presets_error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "base_url"], name="generation_provideraccount_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} at {self.base_url}"
+
+
+class Pool(models.Model):
+    """Slots that a provider account grants to one kind of task. Its row is locked while claiming."""
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="pools")
+    name = models.CharField(max_length=40)
+    slots = models.PositiveSmallIntegerField(default=10)
+    min_poll_seconds = models.FloatField(default=60)
+    max_task_seconds = models.PositiveIntegerField(
+        default=900, help_text=_("Older running jobs count as lost.")
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "name"], name="generation_pool_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.name}"
+
+
+class ProviderFile(models.Model):
+    """A file that was uploaded to a provider account, found again by its checksum."""
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="files")
+    sha256 = models.CharField(max_length=64)
+    file_key = models.CharField(max_length=300)
+    uploaded_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "sha256"], name="generation_providerfile_once_per_checksum"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.file_key
+
+
+class PresetQuerySet(models.QuerySet["Preset"]):
+    """Reads of presets."""
+
+    def offered(self, account: ProviderAccount, kind: str) -> PresetQuerySet:
+        """What the provider offers now, in its own order."""
+        return self.filter(account=account, kind=kind, withdrawn_at=None).order_by("position", "id")
+
+
+class Preset(models.Model):
+    """A face, scene or background from a provider's library, with a copy of its picture."""
+
+    class Kind(models.TextChoices):
+        MODEL = "SWAP_MODEL", _("Model")
+        SCENE = "SWAP_MODEL_SCENE", _("Scene")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="presets")
+    kind = models.CharField(max_length=20, choices=Kind)
+    remote_id = models.CharField(max_length=40)
+    name = models.CharField(max_length=100, blank=True)
+    image_url = models.CharField(max_length=1000, blank=True)
+    picture_key = models.CharField(
+        max_length=200, blank=True, help_text=_("Our copy of the picture; empty: not fetched yet.")
+    )
+    picture_width = models.PositiveIntegerField(default=0)
+    picture_height = models.PositiveIntegerField(default=0)
+    position = models.PositiveIntegerField(default=0)
+    seen_at = models.DateTimeField(default=now)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PresetQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "kind", "remote_id"], name="generation_preset_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "kind", "position", "id"],
+                condition=Q(withdrawn_at=None),
+                name="generation_preset_offered",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.remote_id
+
+
+class EngineLease(models.Model):
+    """The one engine that works now. Another takes over once `until` has passed."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    holder = models.CharField(max_length=100, blank=True)
+    until = models.DateTimeField(default=now)
+    beat_at = models.DateTimeField(null=True, help_text=_("Last sign of life of any worker."))
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="generation_enginelease_single_row")
+        ]
+
+    def __str__(self) -> str:
+        return self.holder or "nobody"

@@ -1,0 +1,1 @@
+"""Provider clients: one wire each. They import neither models nor settings; `registry` feeds them."""

@@ -1,0 +1,52 @@
+"""What can go wrong at a provider, sorted by one question: is sending it again safe?"""
+
+from __future__ import annotations
+
+
+class ProviderError(Exception):
+    """Anything a provider call may raise. `message` is fit to be shown to people."""
+
+    def __init__(self, message: str, *, code: str = "", trace_id: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.trace_id = trace_id
+
+
+class NotTaken(ProviderError):
+    """Certainly not taken: sending again is safe. `retry_after` is seconds, when the provider says."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        trace_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, trace_id=trace_id)
+        self.retry_after = retry_after
+
+
+class Busy(NotTaken):
+    """Every concurrency slot is in use (SellerPic 30003). Never a failure of the job."""
+
+
+class Unreachable(NotTaken):
+    """No connection could be made, or a repeatable read failed in passing."""
+
+
+class AccountClosed(NotTaken):
+    """Key refused or no credits left: nothing more is sent until an operator acts."""
+
+
+class Refused(ProviderError):
+    """This request is refused for good; another try would be refused alike."""
+
+
+class NotFound(Refused):
+    """The provider does not know the id."""
+
+
+class OutcomeUnknown(ProviderError):
+    """The request may have been taken (and billed). Never sent again without a person's word."""

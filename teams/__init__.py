@@ -1,0 +1,1 @@
+"""Who: people, teams, their credits. Knows neither products nor jobs."""

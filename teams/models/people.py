@@ -1,0 +1,188 @@
+"""Users, teams, memberships, invitations and the audit trail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users whose name is their e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Create a user; without a password the account cannot sign in until it sets one."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Create an operator: may enter the admin and grant credits."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Find by e-mail, whatever its case."""
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Signs in by e-mail and password."""
+
+    class Theme(models.TextChoices):
+        SYSTEM = "system", _("Like the device")
+        LIGHT = "light", _("Light")
+        DARK = "dark", _("Dark")
+
+    email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    is_staff = models.BooleanField(_("operator"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    joined_at = models.DateTimeField(default=now, editable=False)
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text=_("Empty: the time zone of the team.")
+    )
+    theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
+    shortcuts_enabled = models.BooleanField(_("keyboard shortcuts"), default=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="teams_user_email_once_in_any_case")
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name()
+
+    def get_full_name(self) -> str:
+        """The name, or the e-mail address of people who gave none."""
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        """The first word of the name."""
+        return self.get_full_name().split()[0] if self.get_full_name() else ""
+
+
+class TeamQuerySet(models.QuerySet["Team"]):
+    """Reads of teams."""
+
+    def for_user(self, user: User) -> TeamQuerySet:
+        """The teams this person is a member of."""
+        return self.filter(memberships__user=user)
+
+
+class Team(models.Model):
+    """An organisation that owns products, jobs and credits. Its slug is part of every address."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=50, unique=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    storage_bytes = models.BigIntegerField(
+        default=0, editable=False, help_text=_("Bytes of originals and results kept.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TeamQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(storage_bytes__gte=0), name="teams_team_storage_not_negative"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The team's products."""
+        return reverse("catalog:product_list", args=[self.slug])
+
+
+class Role(models.TextChoices):
+    """What a member may do; `teams/access.py` holds the table of rights."""
+
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    CREATOR = "creator", _("Creator")
+    REVIEWER = "reviewer", _("Reviewer")
+    VIEWER = "viewer", _("Viewer")
+
+
+class Membership(models.Model):
+    """One person in one team, with a role."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role, default=Role.CREATOR)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "user"], name="teams_membership_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=Role.values), name="teams_membership_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}"
+
+
+class Invitation(models.Model):
+    """A link by which one person may join a team once. Only the hash of its secret is kept."""
+
+    team = models.ForeignKey(Team, models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=10, choices=Role, default=Role.CREATOR)
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=Role.values), name="teams_invitation_role_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.team}"
+
+
+class AuditEntry(models.Model):
+    """Who did what of consequence: roles, invitations, credits, settings. Written, never changed."""
+
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="audit_entries")
+    actor = models.CharField(max_length=254, help_text=_("Text, so that people can be erased."))
+    action = models.CharField(max_length=50)
+    subject = models.CharField(max_length=254, blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        verbose_name_plural = "audit entries"
+        indexes = [models.Index(fields=["team", "-at"], name="teams_audit_by_team")]
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.subject}"
