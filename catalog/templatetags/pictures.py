@@ -1,0 +1,5 @@
+"""Links to stored pictures."""
+
+from django import template
+
+register = template.Library()

@@ -1,0 +1,100 @@
+"""The upload conversation of a page's script: ticket, done, status. JSON in, JSON out."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from django.http import JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from catalog import services
+from catalog.models import Product, Upload
+from teams.access import Right, team_view
+from teams.http import TeamRequest
+
+
+@team_view(Right.EDIT_CATALOG)
+@require_POST
+def upload_create(request: TeamRequest, product_id: uuid.UUID) -> JsonResponse:
+    """Hand out a ticket for one file: `{name, size, type}` to `{id, url, fields, method, …}`.
+
+    Answers 422 with `{error}` where the file cannot be taken, before a byte of it was sent.
+    """
+    product = get_object_or_404(Product.objects.for_team(request.team), pk=product_id)
+    try:
+        told = json.loads(request.body)
+        name, size = str(told["name"]), int(told["size"])
+    except (ValueError, KeyError, TypeError):
+        return _refused(_("The page sent something this server does not understand. Reload it."))
+    try:
+        upload, ticket = services.start_upload(
+            product=product, by=request.user, name=name, bytes_=size
+        )
+    except services.UploadRefused as refused:
+        return _refused(refused.sentence)
+    team = request.team.slug
+    return JsonResponse(
+        {
+            "id": str(upload.pk),
+            "url": ticket.url,
+            "fields": ticket.fields,
+            "method": ticket.method,
+            "done_url": reverse("catalog:upload_done", args=[team, upload.pk]),
+            "status_url": reverse("catalog:upload_status", args=[team, upload.pk]),
+        },
+        status=201,
+    )
+
+
+@team_view(Right.EDIT_CATALOG)
+@require_POST
+def upload_done(request: TeamRequest, upload_id: uuid.UUID) -> JsonResponse:
+    """The browser says that the file has arrived. Saying it twice does no harm."""
+    upload = _upload(request, upload_id)
+    services.finish_upload(upload)
+    return JsonResponse(_described(request, _upload(request, upload_id)))
+
+
+@team_view(Right.EDIT_CATALOG)
+@require_GET
+def upload_status(request: TeamRequest, upload_id: uuid.UUID) -> JsonResponse:
+    """Where an upload stands: `{state, label, error, duplicate, tile_html}`."""
+    return JsonResponse(_described(request, _upload(request, upload_id)))
+
+
+def _upload(request: TeamRequest, upload_id: uuid.UUID) -> Upload:
+    uploads = Upload.objects.select_related("product", "asset", "duplicate_of__product")
+    return get_object_or_404(uploads, team=request.team, pk=upload_id)
+
+
+def _described(request: TeamRequest, upload: Upload) -> dict[str, Any]:
+    duplicate = None
+    if upload.duplicate_of is not None:
+        product = upload.duplicate_of.product
+        duplicate = {
+            "name": upload.duplicate_of.name,
+            "url": reverse("catalog:product_detail", args=[request.team.slug, product.pk])
+            if product
+            else "",
+        }
+    tile = None
+    if upload.asset is not None:
+        context = {"photo": upload.asset, "product": upload.product, "team": request.team}
+        tile = render_to_string("catalog/_photo_tile.html", context, request=request)
+    return {
+        "state": upload.state,
+        "label": upload.get_state_display(),
+        "error": upload.error,
+        "duplicate": duplicate,
+        "tile_html": tile,
+    }
+
+
+def _refused(sentence: str) -> JsonResponse:
+    return JsonResponse({"error": sentence}, status=422)
