@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +18,13 @@ from teams.access import Right, team_view
 from teams.http import TeamRequest
 
 
-class ProductForm(forms.ModelForm[Product]):
+if TYPE_CHECKING:  # Django's forms take no parameter at run time.
+    _ProductForm = forms.ModelForm[Product]
+else:
+    _ProductForm = forms.ModelForm
+
+
+class ProductForm(_ProductForm):
     """What a person tells about a product."""
 
     class Meta:
