@@ -41,7 +41,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """Something a team can ask for."""
+    """Something a team can ask for. Bytes and sides (pixels) limit the copy that is sent."""
 
     name: str
     label: str | Promise
@@ -54,6 +54,8 @@ class Operation:
     price: Price
     max_bytes: int
     max_side: int
+    min_side: int
+    formats: frozenset[str]
     typical_seconds: int
 
     @property
@@ -87,6 +89,9 @@ SWAP_MODEL = Operation(
     price=Price(version="sellerpic-2025-08-15", unit=2, source="SellerPic, Swap Fashion Model"),
     max_bytes=10 * 1024 * 1024,
     max_side=4096,
+    # The vendor states no least size; below this a face is a few pixels wide.
+    min_side=200,
+    formats=frozenset({"jpeg", "png", "webp"}),
     typical_seconds=60,
 )
 

@@ -115,6 +115,12 @@ class Job(models.Model):
     )
     remote_id = models.CharField(max_length=80, blank=True)
     remote_items = models.JSONField(default=list, blank=True)
+    seen_running_at = models.DateTimeField(
+        null=True, help_text=_("When a status check last found it unfinished.")
+    )
+    lost_probes = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Answered status checks since it counts as lost.")
+    )
     discard_requested_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=300, blank=True)

@@ -24,6 +24,9 @@ class ProviderAccount(models.Model):
         null=True, blank=True, help_text=_("No submits before this time.")
     )
     closed_reason = models.CharField(max_length=200, blank=True)
+    closed_streak = models.PositiveSmallIntegerField(
+        default=0, help_text=_("Closings in a row; sets how long the next one lasts.")
+    )
     # The provider's own balance, in its credits: the operator's money, never a team's.
     balance_remaining = models.BigIntegerField(null=True, blank=True)
     balance_total = models.BigIntegerField(null=True, blank=True)
@@ -53,6 +56,11 @@ class Pool(models.Model):
     max_task_seconds = models.PositiveIntegerField(
         default=900, help_text=_("Older running jobs count as lost.")
     )
+    # The provider said that its own slots are taken (by another system with the same key).
+    busy_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("No submits before this time.")
+    )
+    busy_streak = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [

@@ -1,0 +1,25 @@
+"""What people do with jobs and results. Rights are checked by the views; rules are checked here."""
+
+from generation.services.launch import LaunchRefused, launch_job, retry_job
+from generation.services.review import (
+    DecidedByOther,
+    NothingToUndo,
+    decide_output,
+    recover_output,
+    undo_decision,
+)
+from generation.services.steering import JobMoved, cancel_job, resolve_unknown
+
+__all__ = [
+    "DecidedByOther",
+    "JobMoved",
+    "LaunchRefused",
+    "NothingToUndo",
+    "cancel_job",
+    "decide_output",
+    "launch_job",
+    "recover_output",
+    "resolve_unknown",
+    "retry_job",
+    "undo_decision",
+]

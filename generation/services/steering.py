@@ -1,0 +1,109 @@
+"""Steering jobs under way: cancelling, and settling what became of an unanswered submit."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from generation.models import Attempt, Job, State
+from generation.tasks import send_wake_hint
+from generation.transitions import advance, end_job, record_event
+from teams.models import User
+
+
+class JobMoved(Exception):
+    """The job is no longer in the state that the action needs; nothing was changed."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+def cancel_job(*, job: Job, by: User) -> bool:
+    """Stop a job, or have its results filed as discarded if it was sent already.
+
+    True: it was stopped and costs nothing. False: the provider is (or may be) working on it, so it
+    runs on and settles normally, its results marked as discarded; or it had ended before.
+    """
+    for _attempt in range(8):
+        job.refresh_from_db()
+        if job.is_finished or job.discard_requested_at is not None:
+            return job.state == State.CANCELLED
+        if job.is_cancellable:
+            if end_job(job, job.state, State.CANCELLED, actor=by.email):
+                return True
+            continue
+        with transaction.atomic():
+            if Job.objects.move(job, job.state, discard_requested_at=now()):
+                record_event(
+                    job, note=_("Cancelled after sending: discard results."), actor=by.email
+                )
+                return False
+    return False
+
+
+def resolve_unknown(
+    *,
+    job: Job,
+    by: User,
+    action: Literal["run_again", "give_up", "paste_id"],
+    remote_id: str = "",
+) -> None:
+    """Decide about a job whose submit got no answer.
+
+    "run_again" sends it once more under the same hold (the provider may bill both), "give_up" ends
+    it and returns the credits, "paste_id" takes the task id from the provider's support. Raises
+    JobMoved when the job is not unknown any more, ValueError for an id that cannot be one.
+    """
+    remote_id = remote_id.strip()
+    if action == "paste_id" and not (remote_id and len(remote_id) <= 80 and remote_id.isalnum()):
+        raise ValueError(_("Paste the task id exactly as the provider gave it."))
+    try:
+        with transaction.atomic():
+            job.refresh_from_db()
+            if job.state != State.UNKNOWN or not _resolve(job, by, action, remote_id):
+                raise JobMoved(_("This job has moved on in the meantime. Look at it again."))
+            transaction.on_commit(send_wake_hint, robust=True)
+    except IntegrityError as exc:
+        raise ValueError(_("Another job has this task id already.")) from exc
+
+
+def _resolve(job: Job, by: User, action: str, remote_id: str) -> bool:
+    attempts = Attempt.objects.filter(job=job, number=job.attempt_count)
+    if action == "paste_id":
+        attempts.update(remote_id=remote_id, outcome=Attempt.Outcome.ACCEPTED, ended_at=now())
+        after = State.RUNNING if job.slot is not None else State.LOST
+        return advance(
+            job,
+            State.UNKNOWN,
+            after,
+            actor=by.email,
+            note=_("Task id given by hand."),
+            remote_id=remote_id,
+            due_at=now(),
+            step_failures=0,
+        )
+    attempts.update(suspected_cost=job.price)
+    if action == "run_again":
+        return advance(
+            job,
+            State.UNKNOWN,
+            State.READY,
+            actor=by.email,
+            note=_("Sent again on request."),
+            slot=None,
+            due_at=now() - timedelta(seconds=1),
+            step_failures=0,
+        )
+    return end_job(
+        job,
+        State.UNKNOWN,
+        State.FAILED,
+        actor=by.email,
+        error_code="given_up",
+        error=_("The provider never answered. The credits were returned."),
+    )

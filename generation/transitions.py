@@ -1,0 +1,124 @@
+"""The only ways a job changes its state: one conditional UPDATE, its event, and its settlement.
+
+`advance` moves an unfinished job on, `end_job` finishes it and settles its hold in the same
+transaction. Both tell by their answer whether they were first; a caller that was not stops.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from generation.models import Job, JobEvent, Output, State
+from teams.credits import settle
+
+ENGINE = "engine"
+"""The actor of everything that no person did."""
+
+_TRIES = 8
+
+
+def advance(
+    job: Job,
+    before: str,
+    after: str,
+    *,
+    note: str = "",
+    actor: str = ENGINE,
+    at: datetime | None = None,
+    **changes: Any,
+) -> bool:
+    """Move a job from `before` to the unfinished state `after` and write its event.
+
+    False: somebody else moved it first, and nothing was written. Where the state stays the same
+    no event is written.
+    """
+    with transaction.atomic():
+        if not move(job, before, state=after, **changes):
+            return False
+        if after != before:
+            record_event(job, note=note, actor=actor, at=at)
+    return True
+
+
+def end_job(
+    job: Job,
+    before: str,
+    after: str,
+    *,
+    captured: int = 0,
+    note: str = "",
+    actor: str = ENGINE,
+    at: datetime | None = None,
+    **changes: Any,
+) -> bool:
+    """Finish a job: settle its hold at `captured` credits and close outputs that never came.
+
+    Everything happens in one transaction, the caller's if there is one. False: somebody else was
+    first, and nothing was written.
+    """
+    with transaction.atomic():
+        moved = move(
+            job,
+            before,
+            state=after,
+            slot=None,
+            lease_until=None,
+            captured=captured,
+            finished_at=at or now(),
+            **changes,
+        )
+        if not moved:
+            return False
+        job.outputs.filter(state=Output.State.EXPECTED).update(
+            state=Output.State.FAILED, error_code=job.error_code, error=job.error
+        )
+        if job.price:
+            settle(
+                team=job.team,
+                held=job.price,
+                captured=captured,
+                job=str(job.pk),
+                actor=actor,
+                price_version=job.price_version,
+            )
+        record_event(job, note=note or job.error, actor=actor, at=at)
+    return True
+
+
+def move(job: Job, before: str, **changes: Any) -> bool:
+    """`Job.objects.move`, tried again when only something beside the step changed.
+
+    A person's wish to discard the results bumps the version while a step is under way. The step
+    still owns the job as long as state, attempt and lease are those it knew.
+    """
+    for _ in range(_TRIES):
+        if Job.objects.move(job, before, **changes):
+            return True
+        fresh = (
+            Job.objects.filter(
+                pk=job.pk,
+                state=before,
+                attempt_count=job.attempt_count,
+                lease_until=job.lease_until,
+            )
+            .values("version", "discard_requested_at")
+            .first()
+        )
+        if fresh is None or fresh["version"] == job.version:
+            return False
+        job.version = fresh["version"]
+        job.discard_requested_at = fresh["discard_requested_at"]
+    return False
+
+
+def record_event(
+    job: Job, *, note: str = "", actor: str = ENGINE, at: datetime | None = None
+) -> None:
+    """Append a step to the job's history, in the state it has now."""
+    JobEvent.objects.create(
+        job=job, state=State(job.state), note=note[:300], actor=actor[:254], at=at or now()
+    )
