@@ -1,13 +1,18 @@
 #!/usr/bin/env python
 """Django's command line for Diptych."""
 
-import os
 import sys
 
 
 def main() -> None:
     """Run one management command."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if sys.version_info < (3, 11):  # noqa: UP036 (for whoever starts it with an older one)
+        sys.exit("Diptych needs Python 3.11 or newer.")
+    from config.start import load_settings, prepare_to_serve
+
+    if sys.argv[1:2] == ["serve"] and not {"-h", "--help"} & set(sys.argv):
+        prepare_to_serve()
+    load_settings()
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -1,10 +1,103 @@
-"""What the shell around every page needs."""
+"""What the shell around every page shows: the team, its credits and counts, and notices."""
 
-from typing import Any
+from __future__ import annotations
 
+from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from generation.engine.heartbeat import worker_is_alive
+from generation.models import Job
+from teams.access import Right, may
+from teams.models import Membership, Team
+
+#: Counts in the navigation stop here, so that they cost the same for every team.
+COUNT_CAP = 100
+
+#: The navigation entry of each route, by the first word of its name where that decides.
+_SECTIONS = {
+    ("catalog", "product"): "products",
+    ("catalog", "photo"): "products",
+    ("catalog", "upload"): "products",
+    ("generation", "studio"): "studio",
+    ("generation", "preset"): "studio",
+    ("generation", "queue"): "queue",
+    ("generation", "job"): "queue",
+    ("generation", "review"): "review",
+    ("generation", "output"): "review",
+    ("generation", "approved"): "approved",
+    ("teams", "credits"): "credits",
+    ("teams", "members"): "members",
+    ("teams", "invitation"): "members",
+    ("teams", "profile"): "profile",
+}
 
 
-def shell(request: HttpRequest) -> dict[str, Any]:
-    """Placeholder."""
-    return {}
+class Shell:
+    """Facts about the person and the team at hand, each read at most once and only if shown."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self.sandbox: bool = settings.SANDBOX
+
+    @cached_property
+    def team(self) -> Team | None:
+        """The team in the address, after its gate let the person in."""
+        return getattr(self._request, "team", None)
+
+    @cached_property
+    def membership(self) -> Membership | None:
+        """The person's membership in that team."""
+        return getattr(self._request, "membership", None)
+
+    @cached_property
+    def teams(self) -> list[Team]:
+        """Every team of the person, for the switcher."""
+        user = getattr(self._request, "user", None)
+        if user is None or not user.is_authenticated:
+            return []
+        return list(Team.objects.for_user(user))
+
+    @cached_property
+    def rights(self) -> dict[str, bool]:
+        """What the person may do in the team: `shell.rights.launch` and so on."""
+        membership = self.membership
+        return {right.value: bool(membership and may(membership, right)) for right in Right}
+
+    @cached_property
+    def available(self) -> int:
+        """Credits that the team can spend now."""
+        return self.team.credit_account.available if self.team else 0
+
+    @cached_property
+    def running(self) -> int:
+        """Unfinished jobs, counted up to COUNT_CAP."""
+        return _capped(Job.objects.for_team(self.team).unfinished()) if self.team else 0
+
+    @cached_property
+    def to_review(self) -> int:
+        """Jobs with results that nobody decided about, counted up to COUNT_CAP."""
+        return _capped(Job.objects.for_team(self.team).awaiting_review()) if self.team else 0
+
+    @cached_property
+    def section(self) -> str:
+        """Which entry of the navigation is current; empty for none."""
+        match = self._request.resolver_match
+        if match is None or match.url_name is None:
+            return ""
+        return _SECTIONS.get((match.namespace, match.url_name.partition("_")[0]), "")
+
+    @cached_property
+    def worker_alive(self) -> bool:
+        """Whether a worker gave a sign of life; without one a banner says that jobs wait."""
+        return worker_is_alive()
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    """Offer the shell's facts to every template as `shell`."""
+    return {"shell": Shell(request)}
+
+
+def _capped(rows: QuerySet[Job]) -> int:
+    return rows.order_by()[:COUNT_CAP].count()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from environs import FileAwareEnv
 
+from config.data_dir import SETTINGS_FILE, running_file
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 #: ``NAME`` or, for secrets kept in files, ``NAME_FILE``. Raises EnvError naming the variable.
@@ -16,10 +18,20 @@ def read_env_files() -> None:
 
     Variables that are already set always win. The data folder's file is written by the first
     ``manage.py serve``, so that every other command run beside it finds the same mode and secret.
-    ``ENV_FILES=0`` switches both off (the test suite does).
+    The ports of a running ``serve`` are facts, so these alone win over the environment.
+    ``ENV_FILES=0`` switches all of it off (the test suite does).
     """
     if os.environ.get("ENV_FILES", "1") == "0":
         return
     env.read_env(BASE_DIR / ".env", recurse=False)
-    data_dir = Path(os.environ.get("DATA_DIR") or BASE_DIR / "var")
-    env.read_env(data_dir / "settings.env", recurse=False)
+    folder = data_dir()
+    env.read_env(folder / SETTINGS_FILE, recurse=False)
+    if running := running_file(folder):
+        env.read_env(running, recurse=False, override=True)
+
+
+def data_dir() -> Path:
+    """The data folder, as the environment and ``.env`` name it."""
+    if os.environ.get("ENV_FILES", "1") != "0":
+        env.read_env(BASE_DIR / ".env", recurse=False)
+    return Path(os.environ.get("DATA_DIR") or BASE_DIR / "var").resolve()

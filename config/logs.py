@@ -1,13 +1,119 @@
-"""Log records as JSON."""
+"""Log lines: one JSON object each (or plain text), with the request and task, without secrets.
+
+Code that knows a job or a provider's trace id passes it with the record:
+`logger.info("Submitted.", extra={"job": str(job.pk), "trace": trace_id})`.
+"""
+
+from __future__ import annotations
 
 import logging
+import re
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
 
+from django.conf import settings
 from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
+
+#: Id of the HTTP request being answered, or of the one that caused the running task.
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+#: Name of the running Celery task.
+task: ContextVar[str] = ContextVar("task", default="")
+
+_HIDDEN = "[hidden]"
+_NAMES = (
+    r"[\w-]*(?:password|passwd|secret|api[_-]?key|apikey|access[_-]?key|authorization|cookie"
+    r"|csrfmiddlewaretoken|sessionid|csrftoken)[\w-]*"
+)
+#: Patterns of what never belongs in a log, each with what stands there instead.
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {_HIDDEN}"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/:@\"']*):[^\s/@\"']+@", re.IGNORECASE), r"\1:***@"),
+    # key=value, key: value, "key": "value", 'key': 'value', also with escaped quotes.
+    (
+        re.compile(rf"(\b{_NAMES}\\?[\"']?\s*[=:]\s*\\?[\"'])((?:(?!\\?[\"']).)+)", re.IGNORECASE),
+        rf"\1{_HIDDEN}",
+    ),
+    (
+        re.compile(rf"(\b{_NAMES}\s*=\s*)(?!\\?[\"'])[^\s&,;\"'\\)]+", re.IGNORECASE),
+        rf"\1{_HIDDEN}",
+    ),
+    (
+        re.compile(
+            rf"(\b{_NAMES}\s*:\s+)(?!\\?[\"']|{re.escape(_HIDDEN)}|Bearer|Basic)[^\s,;\"'\\)]+",
+            re.I,
+        ),
+        rf"\1{_HIDDEN}",
+    ),
+    # Addresses that are permissions by themselves.
+    (re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^\s&\"'\\]+"), rf"\1{_HIDDEN}"),
+    (re.compile(r"(/(?:files|uploads/local|invitations)/)[\w:.~%=-]+"), rf"\1{_HIDDEN}"),
+    (re.compile(r"(/password/reset/key/)(?!done)[\w-]+"), rf"\1{_HIDDEN}"),
+)
+_SECRET_SETTINGS = (
+    "SECRET_KEY",
+    "SELLERPIC_API_KEY",
+    "S3_SECRET_ACCESS_KEY",
+    "EMAIL_HOST_PASSWORD",
+)
+
+
+@cache
+def _secret_values() -> tuple[str, ...]:
+    """The secrets this installation knows; short ones would hide ordinary words."""
+    values = (str(getattr(settings, name, "") or "") for name in _SECRET_SETTINGS)
+    return tuple(value for value in values if len(value) >= 8)
+
+
+def redact(text: str) -> str:
+    """The text without passwords, keys, signatures and addresses that are permissions."""
+    for value in _secret_values():
+        text = text.replace(value, _HIDDEN)
+    for pattern, instead in _PATTERNS:
+        text = pattern.sub(instead, text)
+    return text
 
 
 class ContextFilter(logging.Filter):
-    """Placeholder."""
+    """Adds the ids of the request and the task to every record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.get()
+        record.task = task.get()
+        return True
+
+
+class TextFormatter(logging.Formatter):
+    """Plain lines for people at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
 
 
 class JsonFormatter(_JsonFormatter):
-    """Placeholder."""
+    """One object per line: time, level, logger, message, and what the record carries besides."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            "{asctime}{levelname}{name}{message}",
+            style="{",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+            # Objects that would drag a whole request or a traceback's locals into the line.
+            reserved_attrs=[*_RESERVED, "request", "server_time"],
+            **kwargs,
+        )
+
+    def process_log_record(self, log_record: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what is empty."""
+        return {name: value for name, value in log_record.items() if value not in ("", None)}
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+_RESERVED = (
+    "args", "asctime", "created", "exc_info", "exc_text", "filename", "funcName", "levelname",
+    "levelno", "lineno", "module", "msecs", "message", "msg", "name", "pathname", "process",
+    "processName", "relativeCreated", "stack_info", "taskName", "thread", "threadName",
+)  # fmt: skip

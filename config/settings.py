@@ -1,4 +1,7 @@
-"""The only settings. The environment is read here and nowhere else; `.env.example` lists every name."""
+"""The only settings. The environment is read here and nowhere else; `.env.example` lists every name.
+
+Mistakes that would make an installation unsafe stop it here with one sentence.
+"""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,11 +31,18 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Set it to a long random text (for example the output of "
         "`openssl rand -base64 48`), or start the one-machine installation with `make run`."
     )
+if not EMBEDDED and len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("SECRET_KEY is too short. Use at least 32 random characters.")
 if not EMBEDDED and DEBUG:
     raise ImproperlyConfigured("DEBUG is on. Switch it off: it shows settings to visitors.")
 
+#: Port of the web server. The embedded mode listens on 127.0.0.1 alone.
+PORT = env.int("PORT", 8000)
+if not 0 < PORT < 65535:
+    raise ImproperlyConfigured(f"PORT must lie between 1 and 65534, and is {PORT}.")
+
 #: Address of this installation as people type it, e.g. https://diptych.example.com
-BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000" if EMBEDDED else "").rstrip("/")
+BASE_URL = env.str("BASE_URL", f"http://127.0.0.1:{PORT}" if EMBEDDED else "").rstrip("/")
 if not EMBEDDED and not BASE_URL.startswith("https://") and not env.bool("ALLOW_HTTP", False):
     raise ImproperlyConfigured(
         "BASE_URL is not set to an https:// address. Set it to the address people type, "
@@ -66,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.RequestContextMiddleware",
+    "config.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -118,7 +129,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "diptych.sqlite3",
+            "NAME": str(DATA_DIR / "diptych.sqlite3"),
             "OPTIONS": {
                 "timeout": 20,
                 "transaction_mode": "IMMEDIATE",
@@ -190,7 +201,6 @@ SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 60 * 60 * 24 * 30) if HTTPS else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -221,12 +231,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+#: Where collectstatic puts the files that the web server sends; an image has them built in.
+STATIC_ROOT = Path(env.str("STATIC_ROOT", "") or DATA_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.static_storage.StaticStorage"},
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- Content security policy ------------------------------------------------------------------
 _s3_origin = ""
@@ -252,13 +264,45 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Background work --------------------------------------------------------------------------
-#: Empty: messages are files in DATA_DIR/broker (one machine). Messages are hints, rows are truth.
+# Messages are hints, rows are truth (docs/decisions/): no results are kept, nothing is scheduled or
+# retried by Celery, and a message is done with once it was read. A dead broker costs a request two
+# seconds at most and never an error.
+#: Empty: messages are files in DATA_DIR/broker (one machine).
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "")
 BROKER_DIR = DATA_DIR / "broker"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object]
+if CELERY_BROKER_URL:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+else:
+    CELERY_BROKER_URL = "files://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"folder": str(BROKER_DIR), "polling_interval": 0.1}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_QUEUES: dict[str, dict[str, object]] = {"default": {}, "media": {}}
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = {"catalog.tasks.*": {"queue": "media"}}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_EAGER_RESULT = False
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SOFT_TIME_LIMIT = 60
+CELERY_TASK_TIME_LIMIT = 90
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+#: Tasks that one worker runs at once.
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", 4)
+#: Processes of the web server, and threads in each.
 WEB_WORKERS = env.int("WEB_WORKERS", 2)
 WEB_THREADS = env.int("WEB_THREADS", 4)
-PORT = env.int("PORT", 8000)
+#: Address the web server binds outside the embedded mode.
+WEB_BIND = env.str("WEB_BIND", "0.0.0.0")  # noqa: S104 (a container is reached from outside)
 
 # --- Providers --------------------------------------------------------------------------------
 #: The sandbox speaks the providers' wire on loopback. It stands in wherever no key is set in the
@@ -267,6 +311,7 @@ SELLERPIC_API_KEY = env.str("SELLERPIC_API_KEY", "")
 SANDBOX = env.bool("SANDBOX", EMBEDDED and not SELLERPIC_API_KEY)
 SANDBOX_PORT = env.int("SANDBOX_PORT", 0) or PORT + 1
 SANDBOX_URL = env.str("SANDBOX_URL", "").rstrip("/") or f"http://127.0.0.1:{SANDBOX_PORT}"
+#: 2 makes the sandbox twice as fast.
 SANDBOX_SPEED = env.float("SANDBOX_SPEED", 1.0)
 SELLERPIC_BASE_URL = env.str("SELLERPIC_BASE_URL", "https://api.sellerpic.ai").rstrip("/")
 #: Hosts that result and preset pictures may be fetched from; a leading dot takes subdomains.
@@ -278,6 +323,10 @@ SELLERPIC_SLOTS = env.int("SELLERPIC_SLOTS", 10)
 SELLERPIC_MIN_POLL_SECONDS = env.float("SELLERPIC_MIN_POLL_SECONDS", 1.0 if SANDBOX else 60.0)
 #: What to do with a job whose submit got no answer: ask a person, retry once, or release the hold.
 UNKNOWN_OUTCOME_POLICY = env.str("UNKNOWN_OUTCOME_POLICY", "ask")
+if UNKNOWN_OUTCOME_POLICY not in {"ask", "retry", "release"}:
+    raise ImproperlyConfigured(
+        f"UNKNOWN_OUTCOME_POLICY must be ask, retry or release, not {UNKNOWN_OUTCOME_POLICY!r}."
+    )
 #: Jobs a team may have unfinished at once.
 TEAM_JOBS_UNFINISHED = env.int("TEAM_JOBS_UNFINISHED", 500)
 
@@ -306,13 +355,19 @@ USE_I18N = True
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
 #: "json" for machines, "text" for people at a terminal.
 LOG_FORMAT = env.str("LOG_FORMAT", "json")
+if LOG_FORMAT not in {"json", "text"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be json or text, not {LOG_FORMAT!r}.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"context": {"()": "config.logs.ContextFilter"}},
     "formatters": {
         "json": {"()": "config.logs.JsonFormatter"},
-        "text": {"format": "{asctime} {levelname:7} {name}: {message}", "style": "{"},
+        "text": {
+            "()": "config.logs.TextFormatter",
+            "format": "{asctime} {levelname:7} {name}: {message}",
+            "style": "{",
+        },
     },
     "handlers": {
         "console": {
@@ -324,10 +379,15 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # Scanners; nothing to act on.
         "httpx": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }
 
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-SILENCED_SYSTEM_CHECKS: list[str] = []
+#: Whether other names below this domain are served over HTTPS too is not ours to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

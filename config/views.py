@@ -1,29 +1,152 @@
-"""Pages of no app: home, health, errors."""
+"""Pages of no app: home, health, and what people see when something is wrong."""
 
-from django.http import HttpRequest, HttpResponse
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+
+from celery import current_app
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import (
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import requires_csrf_token
+
+from config import logs
+from generation.engine.heartbeat import worker_is_alive
+from teams.models import Team
+
+logger = logging.getLogger(__name__)
 
 
+@login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Placeholder."""
-    return HttpResponse("")
+    """Lead to the person's first team, or say that they are in none yet."""
+    assert request.user.is_authenticated  # noqa: S101 (login_required saw to it)
+    team = Team.objects.for_user(request.user).first()
+    if team is not None:
+        return redirect(team)
+    return render(request, "home.html")
 
 
-healthz = readyz = home
+# --- Health -----------------------------------------------------------------------------------
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Placeholder."""
-    return HttpResponse(status=403)
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Whether this process answers. Restart it when it does not."""
+    return _uncached(HttpResponse("ok\n", content_type="text/plain"))
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether every part works: 200, or 503 with the parts that do not. Tells no secrets."""
+    parts: dict[str, Callable[[], None]] = {
+        "database": _check_database,
+        "broker": _check_broker,
+        "storage": _check_storage,
+        "worker": _check_worker,
+    }
+    states = {name: _state_of(name, check) for name, check in parts.items()}
+    ready = all(state == "ok" for state in states.values())
+    return _uncached(JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503))
+
+
+def _state_of(name: str, check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # Whatever a part raises, the answer is that it is down.
+        logger.warning("The %s is not ready: %s", name, error)
+        return "down"
+    return "ok"
+
+
+def _check_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _check_broker() -> None:
+    if settings.CELERY_BROKER_URL.startswith("files:"):
+        settings.BROKER_DIR.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.BROKER_DIR, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError("The broker's folder cannot be written.")
+        return
+    with current_app.connection_for_write() as broker:
+        broker.ensure_connection(max_retries=1, interval_start=0, timeout=2)
+
+
+def _check_storage() -> None:
+    from catalog.storage import storage
+
+    storage().check()
+
+
+def _check_worker() -> None:
+    if not worker_is_alive():
+        raise RuntimeError("No worker is running.")
+
+
+def _uncached(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+# --- Errors -----------------------------------------------------------------------------------
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Placeholder."""
-    return HttpResponse(status=400)
+    """400, or 413 when the request was larger than the server takes."""
+    too_large = RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+    return _error(request, 413 if isinstance(exception, too_large) else 400)
 
 
-permission_denied = page_not_found = bad_request
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403, with the reason where the code gave one that people can read."""
+    return _error(request, 403, str(exception or ""))
 
 
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404. It tells nothing about what exists for others."""
+    return _error(request, 404)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without a valid token: most often an old page or blocked cookies."""
+    return _error(
+        request,
+        403,
+        _("This page was open for too long or cookies are off. Reload it and try again."),
+    )
+
+
+@requires_csrf_token
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Placeholder."""
-    return HttpResponse(status=500)
+    """500, made without the database, the session or the person: any of them may be what broke."""
+    context = {"request_id": logs.request_id.get(), "reason": ""}
+    try:
+        page: str = render_to_string("500.html", context)
+    except Exception:  # The page of last resort must not fail as well.
+        logger.exception("The error page itself failed.")
+        page = (
+            "<!doctype html><html lang=en><title>Error</title>"
+            f"<h1>Something went wrong</h1><p>Reference: {context['request_id']}</p></html>"
+        )
+    return HttpResponse(page, status=500)
+
+
+def _error(request: HttpRequest, status: int, reason: str = "") -> HttpResponse:
+    """Render `<status>.html` in the shell, with the reason and the request's id."""
+    return render(
+        request,
+        f"{status}.html",
+        {"reason": reason, "request_id": logs.request_id.get()},
+        status=status,
+    )
