@@ -217,6 +217,9 @@ class Upload(models.Model):
     lease_until = models.DateTimeField(default=now, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     ended_at = models.DateTimeField(null=True, editable=False)
+    cleared_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("When its incoming file was removed for good.")
+    )
 
     class Meta:
         ordering = ["-created_at"]
@@ -241,6 +244,11 @@ class Upload(models.Model):
                 fields=["created_at"],
                 condition=Q(state="issued"),
                 name="catalog_upload_unfinished",
+            ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(cleared_at=None, ended_at__isnull=False),
+                name="catalog_upload_to_clear",
             ),
         ]
 

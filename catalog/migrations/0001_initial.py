@@ -81,6 +81,7 @@ class Migration(migrations.Migration):
                 ('lease_until', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('ended_at', models.DateTimeField(editable=False, null=True)),
+                ('cleared_at', models.DateTimeField(editable=False, help_text='When its incoming file was removed for good.', null=True)),
             ],
             options={
                 'ordering': ['-created_at'],

@@ -116,6 +116,10 @@ class Migration(migrations.Migration):
             model_name='upload',
             index=models.Index(condition=models.Q(('state', 'issued')), fields=['created_at'], name='catalog_upload_unfinished'),
         ),
+        migrations.AddIndex(
+            model_name='upload',
+            index=models.Index(condition=models.Q(('cleared_at', None), ('ended_at__isnull', False)), fields=['ended_at'], name='catalog_upload_to_clear'),
+        ),
         migrations.AddConstraint(
             model_name='upload',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('error__gt', ''), ('state', 'refused')), models.Q(('state', 'refused'), _negated=True), _connector='OR'), name='catalog_upload_refusal_says_why'),
