@@ -10,7 +10,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("teams.account_urls")),
     path("", include("teams.urls")),
     path("", include("catalog.urls")),
     path("", include("generation.urls")),

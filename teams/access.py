@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from teams.http import TeamRequest
 from teams.models import Membership, Role
+from teams.zones import show_times_in
 
 P = ParamSpec("P")
 
@@ -47,28 +48,35 @@ def may(membership: Membership, right: Right) -> bool:
     return right in RIGHTS[membership.role]
 
 
+def rights_of(membership: Membership) -> dict[str, bool]:
+    """Every right by name, for templates: `rights.launch` and so on."""
+    held = RIGHTS[membership.role]
+    return {right.value: right in held for right in Right}
+
+
 def team_view(
     right: Right = Right.VIEW,
 ) -> Callable[
-    [Callable[Concatenate[TeamRequest, P], HttpResponseBase]],
-    Callable[Concatenate[HttpRequest, str, P], HttpResponseBase],
+    [Callable[Concatenate[TeamRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]
 ]:
     """Open a view to members of the team in the address who have the right.
 
     The decorated view is routed with a `team_slug` and called without it: the team stands in
-    `request.team`, the asker's membership in `request.membership`.
+    `request.team`, the asker's membership in `request.membership`. Times are shown in the asker's
+    zone, else the team's.
     """
 
     def decorate(
         view: Callable[Concatenate[TeamRequest, P], HttpResponseBase],
-    ) -> Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]:
+    ) -> Callable[..., HttpResponseBase]:
+        @login_required
         @wraps(view)
-        def opened(
-            request: HttpRequest, team_slug: str, /, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponseBase:
+        def opened(request: TeamRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            # A keyword of the route, which the view's own signature does not name.
+            team_slug = cast("dict[str, str]", kwargs).pop("team_slug")
             membership = (
                 Membership.objects.select_related("team", "team__credit_account")
-                .filter(user_id=request.user.pk, team__slug=team_slug)
+                .filter(user=request.user, team__slug=team_slug)
                 .first()
             )
             if membership is None:
@@ -77,14 +85,11 @@ def team_view(
                 raise PermissionDenied(
                     _("Your role in this team does not allow this. Ask an admin of the team.")
                 )
-            team_request = cast(TeamRequest, request)
-            team_request.team = membership.team
-            team_request.membership = membership
-            return view(team_request, *args, **kwargs)
+            request.team = membership.team
+            request.membership = membership
+            show_times_in(request.user.time_zone, membership.team.time_zone)
+            return view(request, *args, **kwargs)
 
-        def routed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            return opened(request, kwargs.pop("team_slug"), *args, **kwargs)
-
-        return login_required(wraps(view)(routed))
+        return opened
 
     return decorate

@@ -6,23 +6,35 @@ All amounts are whole credits of the team.
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from teams.models import CreditAccount, LedgerEntry, Team
 
 
 class InsufficientCredits(Exception):
-    """The team cannot pay. Nothing was written."""
+    """The team cannot pay. Nothing was written. Its text is a sentence for people."""
 
     def __init__(self, *, needed: int, available: int) -> None:
         super().__init__(
-            _("This needs %(needed)d credits and the team has %(available)d available.")
+            ngettext(
+                "This needs %(needed)d credit and the team has %(available)d available.",
+                "This needs %(needed)d credits and the team has %(available)d available.",
+                needed,
+            )
             % {"needed": needed, "available": available}
         )
         self.needed = needed
         self.available = available
+
+
+class AlreadyPosted(Exception):
+    """The key was used before: these credits are counted. `entry` is what it stands for."""
+
+    def __init__(self, entry: LedgerEntry) -> None:
+        super().__init__(f"{entry.key} already stands for entry {entry.seq}")
+        self.entry = entry
 
 
 def post(
@@ -43,7 +55,7 @@ def post(
     also locks the account row until the transaction ends, so entries chain without gaps.
 
     Raises InsufficientCredits with nothing written, and IntegrityError when the key was used
-    before or the entry has a shape its kind does not allow.
+    before or the entry has a shape its kind does not allow; the caller's transaction is lost then.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("Credits move only inside a transaction.")
@@ -70,16 +82,29 @@ def post(
 
 
 def grant(*, team: Team, amount: int, actor: str, reason: str, key: str) -> LedgerEntry:
-    """Give the team credits. `key` makes a resent form count once (IntegrityError)."""
-    return post(
-        team=team,
-        kind=LedgerEntry.Kind.GRANT,
-        d_posted=amount,
-        d_held=0,
-        key=f"grant:{key}",
-        actor=actor,
-        reason=reason,
-    )
+    """Give the team credits, once per `key`, however often a form is sent.
+
+    Raises AlreadyPosted when the key was used before; the caller's transaction stays usable.
+    """
+    if amount <= 0:
+        raise ValueError(f"a grant of {amount} credits")
+    key = f"grant:{key}"
+    try:
+        with transaction.atomic():
+            return post(
+                team=team,
+                kind=LedgerEntry.Kind.GRANT,
+                d_posted=amount,
+                d_held=0,
+                key=key,
+                actor=actor,
+                reason=reason,
+            )
+    except IntegrityError:
+        known = LedgerEntry.objects.for_team(team).filter(key=key).first()
+        if known is None:
+            raise
+        raise AlreadyPosted(known) from None
 
 
 def hold(*, team: Team, amount: int, job: str, actor: str, price_version: str) -> LedgerEntry:

@@ -27,6 +27,9 @@ class Migration(migrations.Migration):
                 ('overdraft', models.BigIntegerField(default=0)),
                 ('seq', models.BigIntegerField(default=0, editable=False)),
             ],
+            options={
+                'permissions': [('grant_credits', 'Can grant credits to teams')],
+            },
         ),
         migrations.CreateModel(
             name='OutgoingMail',
@@ -156,6 +159,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='user',
             constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='teams_user_email_once_in_any_case'),
+        ),
+        migrations.AddIndex(
+            model_name='ledgerentry',
+            index=models.Index(fields=['account', 'at'], name='teams_entry_by_time'),
         ),
         migrations.AddIndex(
             model_name='ledgerentry',

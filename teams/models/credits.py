@@ -8,8 +8,11 @@ most one hold and one settlement. `teams/credits.py` is the only writer.
 
 from __future__ import annotations
 
+from datetime import date, datetime, tzinfo
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from teams.models.people import Team
@@ -25,6 +28,7 @@ class CreditAccount(models.Model):
     seq = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
+        permissions = [("grant_credits", _("Can grant credits to teams"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(held__gte=0), name="teams_creditaccount_held_not_negative"
@@ -45,6 +49,34 @@ class CreditAccount(models.Model):
     def available(self) -> int:
         """Credits that can be held for new jobs."""
         return self.posted - self.held
+
+
+class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
+    """Reads of entries."""
+
+    def for_team(self, team: Team) -> LedgerEntryQuerySet:
+        """The team's entries, newest first."""
+        return self.filter(account__team=team).order_by("-seq")
+
+    def since(self, moment: datetime) -> LedgerEntryQuerySet:
+        """Entries written at this moment or later."""
+        return self.filter(at__gte=moment)
+
+    def spent(self) -> int:
+        """Credits that settlements took for good, less what was credited back."""
+        moved = self.filter(kind__in=["settle", "refund"]).aggregate(sum=Sum("d_posted"))["sum"]
+        return -(moved or 0)
+
+    def spent_by_day(self, zone: tzinfo) -> dict[date, int]:
+        """Credits that settlements took, by the day in that zone; quiet days are left out."""
+        days = (
+            self.filter(kind=LedgerEntry.Kind.SETTLE, d_posted__lt=0)
+            .order_by()
+            .annotate(day=TruncDate("at", tzinfo=zone))
+            .values("day")
+            .annotate(spent=-Sum("d_posted"))
+        )
+        return {row["day"]: row["spent"] for row in days}
 
 
 class LedgerEntry(models.Model):
@@ -75,6 +107,8 @@ class LedgerEntry(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     price_version = models.CharField(max_length=40, blank=True)
     at = models.DateTimeField(auto_now_add=True)
+
+    objects = LedgerEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ["-seq"]
@@ -108,7 +142,10 @@ class LedgerEntry(models.Model):
                 | ~Q(kind__in=["hold", "settle"]),
             ),
         ]
-        indexes = [models.Index(fields=["job"], name="teams_entry_by_job")]
+        indexes = [
+            models.Index(fields=["job"], name="teams_entry_by_job"),
+            models.Index(fields=["account", "at"], name="teams_entry_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.d_posted:+d}/{self.d_held:+d} ({self.key})"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.timezone import now
@@ -19,8 +19,11 @@ class UserManager(BaseUserManager["User"]):
     """Makes users whose name is their e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Create a user; without a password the account cannot sign in until it sets one."""
-        user = self.model(email=self.normalize_email(email), **fields)
+        """Create a user; without a password the account cannot sign in until it sets one.
+
+        Addresses are kept in lower case: people type them in any.
+        """
+        user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -82,6 +85,10 @@ class TeamQuerySet(models.QuerySet["Team"]):
         """The teams this person is a member of."""
         return self.filter(memberships__user=user)
 
+    def with_balance(self) -> TeamQuerySet:
+        """Join the credit account, so that `team.credit_account` costs no further query."""
+        return self.select_related("credit_account")
+
 
 class Team(models.Model):
     """An organisation that owns products, jobs and credits. Its slug is part of every address."""
@@ -123,6 +130,26 @@ class Role(models.TextChoices):
     VIEWER = "viewer", _("Viewer")
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Reads of memberships."""
+
+    def for_switcher(self, user: User) -> MembershipQuerySet:
+        """A person's memberships by team name, with each team and its balance."""
+        return (
+            self.filter(user=user)
+            .select_related("team", "team__credit_account")
+            .order_by("team__name")
+        )
+
+    def by_rank(self) -> MembershipQuerySet:
+        """Owners first, viewers last, then by name; with the people."""
+        rank = Case(
+            *(When(role=role, then=Value(place)) for place, role in enumerate(Role.values)),
+            output_field=models.IntegerField(),
+        )
+        return self.select_related("user").order_by(rank, "user__name", "user__email")
+
+
 class Membership(models.Model):
     """One person in one team, with a role."""
 
@@ -130,6 +157,8 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.CREATOR)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -141,6 +170,14 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}"
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Reads of invitations."""
+
+    def open(self) -> InvitationQuerySet:
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
 
 
 class Invitation(models.Model):
@@ -156,6 +193,8 @@ class Invitation(models.Model):
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import lucide
 from django import template
-from django.contrib.messages.storage.base import Message
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField
 from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
@@ -166,4 +166,4 @@ def control(field: BoundField, **attributes: str) -> SafeString:
         described.append(f"{field.auto_id}_error")
     # Django names its own ids there; ours cover them.
     extra["aria-describedby"] = " ".join(described) or None
-    return field.as_widget(attrs={k: v for k, v in extra.items() if v is not None})
+    return field.as_widget(attrs={k: v for k, v in extra.items() if v not in (None, "")})

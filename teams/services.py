@@ -1,0 +1,265 @@
+"""What people do to teams: found them, invite, join, change roles, leave.
+
+Every change is recorded in the audit trail in the transaction that makes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.text import slugify
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from teams.access import Right, may
+from teams.audit import record
+from teams.models import CreditAccount, Invitation, Membership, Role, Team, User
+
+INVITATION_DAYS = 7
+_SLUG_LENGTH = 50
+
+
+class TeamRefused(Exception):
+    """The change is not allowed. Nothing happened. Its text is a sentence for people."""
+
+    @property
+    def sentence(self) -> str:
+        """Why, for the person who asked."""
+        return str(self)
+
+
+class InvitationInvalid(Exception):
+    """No such invitation, or it was used, taken back or is too old. Nothing happened."""
+
+
+@transaction.atomic
+def create_team(*, name: str, owner: User, slug: str = "", actor: User | str = "") -> Team:
+    """Found a team with its owner and an empty credit account.
+
+    A wished slug that is taken raises TeamRefused; without a wish one is made from the name.
+    """
+    team = _insert_team(name, slug)
+    CreditAccount.objects.create(team=team)
+    Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+    record(team=team, actor=actor or owner, action="team.created", subject=name, owner=owner.email)
+    return team
+
+
+def _insert_team(name: str, slug: str) -> Team:
+    wished = slugify(slug)[:_SLUG_LENGTH]
+    stem = wished or slugify(name)[: _SLUG_LENGTH - 8].strip("-") or "team"
+    for number in range(1, 50):
+        candidate = stem if number == 1 else f"{stem}-{number}"
+        try:
+            with transaction.atomic():
+                return Team.objects.create(name=name, slug=candidate)
+        except IntegrityError:
+            if wished:
+                raise TeamRefused(_("This address is taken by another team.")) from None
+    with transaction.atomic():
+        return Team.objects.create(name=name, slug=f"{stem}-{secrets.token_hex(3)}")
+
+
+@transaction.atomic
+def invite_member(*, team: Team, by: User, email: str, role: str) -> tuple[Invitation, str]:
+    """Invite one person and mail them the link; returns the invitation and the link.
+
+    The link is the only place that holds the secret. An open invitation of the same address is
+    replaced. Raises TeamRefused for members of the team and for roles above the inviter's own.
+    """
+    _require_rank(team, by, role)
+    email = email.strip().lower()
+    if Membership.objects.filter(team=team, user__email__iexact=email).exists():
+        raise TeamRefused(_("%(email)s is already a member of this team.") % {"email": email})
+    team.invitations.open().filter(email=email).update(revoked_at=now())
+    secret = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        team=team,
+        email=email,
+        role=role,
+        secret_hash=_hash(secret),
+        invited_by=by,
+        expires_at=now() + timedelta(days=INVITATION_DAYS),
+    )
+    record(team=team, actor=by, action="invitation.created", subject=email, role=role)
+    link = settings.BASE_URL + reverse("teams:invitation", args=[secret])
+    _mail_invitation(invitation, by, link)
+    return invitation, link
+
+
+def _mail_invitation(invitation: Invitation, by: User, link: str) -> None:
+    context = {
+        "team": invitation.team,
+        "inviter": by.get_full_name(),
+        "link": link,
+        "days": INVITATION_DAYS,
+    }
+    EmailMessage(
+        subject=" ".join(render_to_string("teams/email/invitation_subject.txt", context).split()),
+        body=render_to_string("teams/email/invitation_message.txt", context),
+        to=[invitation.email],
+    ).send()
+
+
+def find_invitation(secret: str) -> Invitation:
+    """The open invitation behind a link. Raises InvitationInvalid."""
+    invitation = (
+        Invitation.objects.open()
+        .select_related("team", "invited_by")
+        .filter(secret_hash=_hash(secret))
+        .first()
+    )
+    if invitation is None:
+        raise InvitationInvalid
+    return invitation
+
+
+@transaction.atomic
+def accept_invitation(*, secret: str, user: User) -> Membership:
+    """Join the team, once. Who is a member already keeps their role. Raises InvitationInvalid."""
+    invitation = find_invitation(secret)
+    taken = (
+        Invitation.objects.open()
+        .filter(pk=invitation.pk)
+        .update(accepted_at=now(), accepted_by=user)
+    )
+    if not taken:
+        raise InvitationInvalid
+    membership, _joined = Membership.objects.get_or_create(
+        team=invitation.team, user=user, defaults={"role": invitation.role}
+    )
+    record(
+        team=invitation.team,
+        actor=user,
+        action="invitation.accepted",
+        subject=invitation.email,
+        role=membership.role,
+    )
+    return membership
+
+
+@transaction.atomic
+def accept_as_new_user(*, secret: str, name: str, password: str) -> Membership:
+    """Make an account for the invited address and join with it.
+
+    Raises InvitationInvalid, and TeamRefused where the address has an account: that person signs
+    in to accept, since the link alone must not open somebody's account.
+    """
+    invitation = find_invitation(secret)
+    try:
+        with transaction.atomic():
+            user = User.objects.create_user(invitation.email, password, name=name)
+    except IntegrityError:
+        raise TeamRefused(_("This address has an account. Sign in to join the team.")) from None
+    return accept_invitation(secret=secret, user=user)
+
+
+@transaction.atomic
+def revoke_invitation(*, invitation: Invitation, by: User) -> bool:
+    """Take an open invitation back. False when it was used or taken back before."""
+    revoked = Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=now()) == 1
+    if revoked:
+        record(
+            team=invitation.team, actor=by, action="invitation.revoked", subject=invitation.email
+        )
+    return revoked
+
+
+@transaction.atomic
+def change_role(*, membership: Membership, by: User, role: str) -> None:
+    """Give a member another role.
+
+    Raises TeamRefused when an owner's place is touched by somebody who is none, or when the team
+    would be left without an owner.
+    """
+    team = _lock(membership.team)
+    before = _present_role(membership)
+    if role == before:
+        return
+    _require_rank(team, by, role, before)
+    if before == Role.OWNER:
+        _require_other_owner(team, membership)
+    Membership.objects.filter(pk=membership.pk).update(role=role)
+    membership.role = role
+    if not may(membership, Right.MANAGE_TEAM):
+        _revoke_invitations_of(membership)
+    record(
+        team=team,
+        actor=by,
+        action="member.role_changed",
+        subject=membership.user.email,
+        before=before,
+        after=role,
+    )
+
+
+@transaction.atomic
+def remove_member(*, membership: Membership, by: User) -> None:
+    """Take a member out of the team. Their work stays. Raises TeamRefused as `change_role` does."""
+    team = _lock(membership.team)
+    role = _present_role(membership)
+    if by != membership.user:
+        _require_rank(team, by, role)
+    if role == Role.OWNER:
+        _require_other_owner(team, membership)
+    _revoke_invitations_of(membership)
+    Membership.objects.filter(pk=membership.pk).delete()
+    record(team=team, actor=by, action="member.removed", subject=membership.user.email, role=role)
+
+
+def set_password_link(user: User) -> str:
+    """A link by which the person sets a password, once, within PASSWORD_RESET_TIMEOUT seconds."""
+    path = reverse(
+        "account_reset_password_from_key",
+        kwargs={
+            "uidb36": user_pk_to_url_str(user),
+            "key": default_token_generator.make_token(user),
+        },
+    )
+    return f"{settings.BASE_URL}{path}"
+
+
+def _lock(team: Team) -> Team:
+    # Two owners who demote each other at once would each still see the other as owner.
+    return Team.objects.select_for_update().get(pk=team.pk)
+
+
+def _present_role(membership: Membership) -> str:
+    present = Membership.objects.filter(pk=membership.pk).first()
+    if present is None:
+        raise TeamRefused(_("This person is no longer a member of the team."))
+    return present.role
+
+
+def _require_rank(team: Team, by: User, *roles: str) -> None:
+    """Only owners make and unmake owners."""
+    if Role.OWNER not in roles:
+        return
+    if not Membership.objects.filter(team=team, user=by, role=Role.OWNER).exists():
+        raise TeamRefused(_("Only an owner can add, change or remove owners."))
+
+
+def _require_other_owner(team: Team, membership: Membership) -> None:
+    owners = Membership.objects.filter(team=team, role=Role.OWNER)
+    if not owners.exclude(pk=membership.pk).exists():
+        raise TeamRefused(_("A team needs an owner. Make somebody else an owner first."))
+
+
+def _revoke_invitations_of(membership: Membership) -> None:
+    # Whoever loses the right to invite may still hold a link they made.
+    Invitation.objects.open().filter(team=membership.team, invited_by=membership.user).update(
+        revoked_at=now()
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

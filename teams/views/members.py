@@ -1,0 +1,138 @@
+"""The members page: who is in the team, as what, and who is invited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from teams.access import Right, team_view
+from teams.forms import InviteForm, roles_for
+from teams.http import TeamRequest
+from teams.models import Role
+from teams.rates import rate_limited
+from teams.services import (
+    TeamRefused,
+    change_role,
+    invite_member,
+    remove_member,
+    revoke_invitation,
+)
+
+INVITATIONS_PER_HOUR = 30
+
+
+@require_GET
+@team_view(Right.MANAGE_TEAM)
+def members_page(request: TeamRequest) -> HttpResponse:
+    """Members with their roles, the invitation form, open invitations."""
+    return _page(request, InviteForm(is_owner=_is_owner(request)))
+
+
+@require_POST
+@never_cache
+@team_view(Right.MANAGE_TEAM)
+def invitation_create(request: TeamRequest) -> HttpResponse:
+    """Invite one person. Answers with the page itself: the link is shown once and kept nowhere."""
+    form = InviteForm(request.POST, is_owner=_is_owner(request))
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    if rate_limited(request, "invite", INVITATIONS_PER_HOUR, 3600):
+        form.add_error(None, _("Too many invitations in one hour. Try again later."))
+        return _page(request, form, status=429)
+    try:
+        invitation, link = invite_member(
+            team=request.team,
+            by=request.user,
+            email=form.cleaned_data["email"],
+            role=form.cleaned_data["role"],
+        )
+    except TeamRefused as exc:
+        form.add_error("email", exc.sentence)
+        return _page(request, form, status=422)
+    blank = InviteForm(is_owner=_is_owner(request))
+    return _page(request, blank, invited=invitation, link=link)
+
+
+@require_POST
+@team_view(Right.MANAGE_TEAM)
+def invitation_revoke(request: TeamRequest, invitation_id: int) -> HttpResponse:
+    """Take an open invitation back."""
+    invitation = get_object_or_404(request.team.invitations, pk=invitation_id)
+    if revoke_invitation(invitation=invitation, by=request.user):
+        text = _("The invitation of %(email)s no longer works.")
+        messages.success(request, text % {"email": invitation.email})
+    else:
+        messages.info(request, _("This invitation was already used or taken back."))
+    return redirect("teams:members", request.team.slug)
+
+
+@require_POST
+@team_view(Right.MANAGE_TEAM)
+def member_role(request: TeamRequest, membership_id: int) -> HttpResponse:
+    """Give a member another role."""
+    membership = get_object_or_404(
+        request.team.memberships.select_related("user", "team"), pk=membership_id
+    )
+    role = request.POST.get("role", "")
+    if role not in Role.values:
+        messages.error(request, _("Choose one of the roles."))
+        return redirect("teams:members", request.team.slug)
+    try:
+        change_role(membership=membership, by=request.user, role=role)
+    except TeamRefused as exc:
+        messages.error(request, exc.sentence)
+    else:
+        text = _("%(person)s is now: %(role)s.")
+        named = {"person": membership.user.get_full_name(), "role": Role(role).label}
+        messages.success(request, text % named)
+    return _after_change(request)
+
+
+@require_POST
+@team_view(Right.MANAGE_TEAM)
+def member_remove(request: TeamRequest, membership_id: int) -> HttpResponse:
+    """Take a member out of the team."""
+    membership = get_object_or_404(
+        request.team.memberships.select_related("user", "team"), pk=membership_id
+    )
+    try:
+        remove_member(membership=membership, by=request.user)
+    except TeamRefused as exc:
+        messages.error(request, exc.sentence)
+    else:
+        text = _("%(person)s is no longer in the team.")
+        messages.success(request, text % {"person": membership.user.get_full_name()})
+    return _after_change(request)
+
+
+def _after_change(request: TeamRequest) -> HttpResponse:
+    """Back to the members, or home for those who just took the page from themselves."""
+    still = request.team.memberships.filter(user=request.user, role__in=[Role.OWNER, Role.ADMIN])
+    return redirect("teams:members", request.team.slug) if still.exists() else redirect("home")
+
+
+def _is_owner(request: TeamRequest) -> bool:
+    return request.membership.role == Role.OWNER
+
+
+def _page(
+    request: TeamRequest, form: InviteForm, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    is_owner = _is_owner(request)
+    context = {
+        "team": request.team,
+        "memberships": request.team.memberships.by_rank(),
+        "invitations": request.team.invitations.open().select_related("invited_by"),
+        "form": form,
+        "roles": roles_for(is_owner=is_owner),
+        "is_owner": is_owner,
+        **more,
+    }
+    return TemplateResponse(request, "teams/members.html", context, status=status)
