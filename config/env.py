@@ -2,15 +2,31 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from environs import FileAwareEnv
+from environs import EnvError, FileAwareEnv
 
 from config.data_dir import SETTINGS_FILE, running_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-#: ``NAME`` or, for secrets kept in files, ``NAME_FILE``. Raises EnvError naming the variable.
-env = FileAwareEnv()
+
+class _Environment(FileAwareEnv):
+    """Reads ``NAME`` or, for secrets kept in files, ``NAME_FILE``; an empty value counts as unset.
+
+    Compose files hand on variables that are not set as empty text.
+    """
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        try:
+            value = super()._get_value(env_key, default)
+        except ValueError as error:
+            raise EnvError(str(error)) from error
+        return default if value == "" else value
+
+
+#: Raises EnvError naming the variable.
+env = _Environment(strip_whitespace=True)
 
 
 def read_env_files() -> None:

@@ -21,6 +21,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
+from catalog.storage import storage
 from config import logs
 from generation.engine.heartbeat import worker_is_alive
 from teams.models import Team
@@ -63,7 +64,7 @@ def _state_of(name: str, check: Callable[[], None]) -> str:
     try:
         check()
     except Exception as error:  # Whatever a part raises, the answer is that it is down.
-        logger.warning("The %s is not ready: %s", name, error)
+        logger.info("The %s is not ready: %s", name, error)
         return "down"
     return "ok"
 
@@ -84,8 +85,6 @@ def _check_broker() -> None:
 
 
 def _check_storage() -> None:
-    from catalog.storage import storage
-
     storage().check()
 
 

@@ -1,0 +1,174 @@
+"""Starts a one-machine installation: prepares the data, then runs web, worker and sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from config.backups import backup_before_migrating
+from config.data_dir import publish_ports
+from config.env import BASE_DIR
+from config.management.commands.seed_demo import demo_sign_in
+from config.static_storage import collect_if_changed
+from config.supervisor import Child, Supervisor
+from teams.models import User
+
+_READY_SECONDS = 60
+
+
+class Command(BaseCommand):
+    """The data folder was checked and locked by manage.py before Django started."""
+
+    help = "Run Diptych on this machine: web server, worker and provider sandbox, on loopback."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare, then supervise until told to stop."""
+        started = time.monotonic()
+        if not settings.EMBEDDED:
+            raise CommandError(
+                "`manage.py serve` runs the one-machine installation, and MODE is production; "
+                "run `manage.py web` and `manage.py worker` instead."
+            )
+        if settings.DATABASE_URL and not settings.DATABASE_URL.startswith("postgres"):
+            raise CommandError("DATABASE_URL must name a PostgreSQL database, or be empty.")
+        if not _is_free(settings.PORT):
+            raise CommandError(
+                f"Port {settings.PORT} is taken by another program; "
+                f"choose another one, for example PORT={settings.PORT + 1000} make run."
+            )
+        sandbox_port = _sandbox_port() if settings.SANDBOX else settings.SANDBOX_PORT
+        publish_ports(port=settings.PORT, sandbox_port=sandbox_port)
+        self.stdout.write("Starting Diptych …")
+        self._prepare()
+        supervisor = Supervisor(
+            _children(),
+            log_dir=settings.DATA_DIR / "logs",
+            environment=os.environ | {"LOG_FORMAT": "json", "SANDBOX_PORT": str(sandbox_port)},
+            echo=self._echo,
+        )
+        threading.Thread(
+            target=self._announce, args=(supervisor, started, sandbox_port), daemon=True
+        ).start()
+        code = supervisor.run()
+        self._echo("Diptych has stopped.")
+        sys.exit(code)
+
+    def _echo(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _prepare(self) -> None:
+        """Bring database and static files up to date; a second start finds nothing to do."""
+        collected = threading.Thread(target=collect_if_changed)
+        collected.start()
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            if executor.loader.applied_migrations and not settings.DATABASE_URL:
+                self._echo(f"Kept a backup first: {backup_before_migrating(settings.DATA_DIR)}")
+            call_command("migrate", interactive=False, verbosity=0)
+            call_command("createcachetable", verbosity=0)
+        if not User.objects.exists():
+            call_command("seed_demo")
+        collected.join()
+        connection.close()
+
+    def _announce(self, supervisor: Supervisor, started: float, sandbox_port: int) -> None:
+        """Say where to go once every part answers."""
+        sign_in = demo_sign_in()
+        connection.close()
+        missing = "web"
+        while time.monotonic() - started < _READY_SECONDS and not supervisor.is_stopping:
+            missing = _missing_parts()
+            if not missing:
+                break
+            time.sleep(0.1)
+        if supervisor.is_stopping:
+            return
+        if missing:
+            self._echo(
+                f"Diptych is not ready after {_READY_SECONDS} s (waiting for: {missing}). "
+                f"The logs in {settings.DATA_DIR / 'logs'} say why."
+            )
+            return
+        provider = (
+            f"The sandbox on port {sandbox_port} stands in for the providers; nothing is paid."
+            if settings.SANDBOX
+            else "SellerPic, with the key you set. Jobs cost money."
+        )
+        rows = [
+            ("Address", settings.BASE_URL),
+            ("Sign in", sign_in or "with your account"),
+            ("Data", f"{settings.DATA_DIR}  (logs in {settings.DATA_DIR / 'logs'})"),
+            ("Providers", provider),
+            ("Stop", "Ctrl-C"),
+        ]
+        self._echo(
+            f"\nDiptych is ready ({time.monotonic() - started:.1f} s).\n\n"
+            + "\n".join(f"  {name:<10} {text}" for name, text in rows)
+            + "\n"
+        )
+
+
+def _children() -> list[Child]:
+    """In the order in which they are stopped: work in hand is finished before its tools go."""
+
+    def manage(name: str, drain_seconds: float) -> Child:
+        return Child(name, [sys.executable, str(BASE_DIR / "manage.py"), name], drain_seconds)
+
+    children = [manage("worker", 25), manage("web", 12)]
+    return [*children, manage("sandbox", 10)] if settings.SANDBOX else children
+
+
+def _is_free(port: int) -> bool:
+    """Whether this machine lets us listen on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _sandbox_port() -> int:
+    """The port the settings name, or a free one where nobody asked for that port."""
+    if _is_free(settings.SANDBOX_PORT):
+        return settings.SANDBOX_PORT
+    if settings.SANDBOX_PORT != settings.PORT + 1:
+        raise CommandError(
+            f"Port {settings.SANDBOX_PORT} is taken by another program; "
+            "set SANDBOX_PORT to a free one."
+        )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _missing_parts() -> str:
+    """Parts that are not ready yet, by /readyz; empty when all are."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{settings.PORT}/readyz", timeout=5):
+            return ""
+    except urllib.error.HTTPError as answer:
+        with answer:
+            try:
+                parts = json.load(answer)["parts"]
+            except (ValueError, KeyError):
+                return "web"
+        return ", ".join(name for name, state in parts.items() if state != "ok")
+    except OSError:
+        return "web"
