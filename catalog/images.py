@@ -73,11 +73,11 @@ class NotAPicture(Exception):
         return self.template % self.values
 
 
-_UNREADABLE = _(
-    "This is not a picture that Diptych can read. It takes JPEG, PNG and WebP files."
-)
+_UNREADABLE = _("This is not a picture that Diptych can read. It takes JPEG, PNG and WebP files.")
 _FTYP_BRANDS = {
-    b"avif": _("This is an AVIF picture. Diptych takes JPEG, PNG and WebP: save it as one of these."),
+    b"avif": _(
+        "This is an AVIF picture. Diptych takes JPEG, PNG and WebP: save it as one of these."
+    ),
     b"heic": _(
         "This is a HEIC photo. Diptych takes JPEG, PNG and WebP: export the photo as JPEG, or on "
         "an iPhone choose Settings, Camera, Formats, Most Compatible."
@@ -112,15 +112,15 @@ def inspect_picture(path: Path, *, max_bytes: int, max_pixels: int) -> Picture:
     if size > max_bytes:
         raise NotAPicture(
             _("This file has %(have)s MB. Diptych takes up to %(limit)s MB."),
-            have=-(-size // 1_000_000),
-            limit=max_bytes // 1_000_000,
+            have=-(-size // 2**20),
+            limit=max_bytes // 2**20,
         )
     with _opened(path, max_pixels=max_pixels) as image:
         format_ = _format(image)
         if min(image.size) < MIN_SIDE:
             raise NotAPicture(
                 _(
-                    "This picture has %(width)s × %(height)s pixels. "
+                    "This picture has %(width)s by %(height)s pixels. "
                     "Use one with at least %(least)s pixels on each side."
                 ),
                 width=image.width,
@@ -335,7 +335,7 @@ def _choices(mode: str, formats: Sequence[str]) -> list[tuple[str, dict[str, Any
     jpeg = [("jpeg", {"quality": q, "optimize": True, "subsampling": 0}) for q in _QUALITIES[:2]]
     jpeg += [("jpeg", {"quality": q, "optimize": True}) for q in _QUALITIES[2:]]
     webp = [("webp", {"quality": q, "method": 2}) for q in _QUALITIES]
-    png = [("png", {})]
+    png: list[tuple[str, dict[str, Any]]] = [("png", {})]
     order = [*png, *webp, *jpeg] if mode == "RGBA" else [*jpeg, *webp, *png]
     return [choice for choice in order if choice[0] in formats]
 
@@ -349,9 +349,7 @@ def _encoded(image: Image.Image, format_: str, options: dict[str, Any]) -> bytes
 def _written(image: Image.Image, to: Path, format_: str, data: bytes) -> Picture:
     to.write_bytes(data)
     checksum = hashlib.sha256(data).hexdigest()
-    return Picture(
-        format_, image.width, image.height, _average_colour(image), checksum, len(data)
-    )
+    return Picture(format_, image.width, image.height, _average_colour(image), checksum, len(data))
 
 
 def _sha256(path: Path) -> str:

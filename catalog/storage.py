@@ -390,8 +390,7 @@ class S3Storage:
             if code in {"404", "NoSuchKey"}:
                 raise Missing(_("The file is gone.")) from error
             raise StorageError(
-                _("The S3 server answered %(code)s. Check S3_BUCKET and the keys.")
-                % {"code": code}
+                _("The S3 server answered %(code)s. Check S3_BUCKET and the keys.") % {"code": code}
             ) from error
         except BotoCoreError as error:
             raise StorageError(

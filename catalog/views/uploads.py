@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,6 +19,12 @@ from catalog import services
 from catalog.models import Product, Upload
 from teams.access import Right, team_view
 from teams.http import TeamRequest
+from teams.rates import rate_limited
+
+#: Tickets a person may take per minute; a folder of photos needs about three per second.
+TICKETS_PER_MINUTE = 300
+#: An accepted photo is shown once its small pictures are made, or after this.
+_WAIT_FOR_RENDITIONS = timedelta(seconds=10)
 
 
 @team_view(Right.EDIT_CATALOG)
@@ -27,6 +35,8 @@ def upload_create(request: TeamRequest, product_id: uuid.UUID) -> JsonResponse:
     Answers 422 with `{error}` where the file cannot be taken, before a byte of it was sent.
     """
     product = get_object_or_404(Product.objects.for_team(request.team), pk=product_id)
+    if rate_limited(request, "upload", TICKETS_PER_MINUTE, 60):
+        return _refused(_("These are many files at once. Try again in a minute."), 429)
     try:
         told = json.loads(request.body)
         name, size = str(told["name"]), int(told["size"])
@@ -74,6 +84,11 @@ def _upload(request: TeamRequest, upload_id: uuid.UUID) -> Upload:
 
 
 def _described(request: TeamRequest, upload: Upload) -> dict[str, Any]:
+    state, asset = Upload.State(upload.state), upload.asset
+    if asset is not None and asset.renditions_at is None and upload.ended_at is not None:
+        # Else the tile would load an original of many megabytes to show a card.
+        if now() < upload.ended_at + _WAIT_FOR_RENDITIONS:
+            state, asset = Upload.State.RECEIVED, None
     duplicate = None
     if upload.duplicate_of is not None:
         product = upload.duplicate_of.product
@@ -84,17 +99,17 @@ def _described(request: TeamRequest, upload: Upload) -> dict[str, Any]:
             else "",
         }
     tile = None
-    if upload.asset is not None:
-        context = {"photo": upload.asset, "product": upload.product, "team": request.team}
+    if asset is not None:
+        context = {"photo": asset, "product": upload.product, "team": request.team}
         tile = render_to_string("catalog/_photo_tile.html", context, request=request)
     return {
-        "state": upload.state,
-        "label": upload.get_state_display(),
+        "state": state.value,
+        "label": str(state.label),
         "error": upload.error,
         "duplicate": duplicate,
         "tile_html": tile,
     }
 
 
-def _refused(sentence: str) -> JsonResponse:
-    return JsonResponse({"error": sentence}, status=422)
+def _refused(sentence: str, status: int = 422) -> JsonResponse:
+    return JsonResponse({"error": sentence}, status=status)
