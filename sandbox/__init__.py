@@ -1,0 +1,1 @@
+"""The picture providers' HTTP APIs, emulated, so that the product runs without a paid key."""
