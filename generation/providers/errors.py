@@ -50,3 +50,15 @@ class NotFound(Refused):
 
 class OutcomeUnknown(ProviderError):
     """The request may have been taken (and billed). Never sent again without a person's word."""
+
+
+class FileGone(NotTaken):
+    """An uploaded file's key is not known any more: upload it again, then send again."""
+
+
+class LinkBlocked(NotTaken):
+    """A link leads where nothing is fetched from; an operator may list its host."""
+
+
+class LinkDead(Refused):
+    """A file's link answers 403, 404 or 410."""

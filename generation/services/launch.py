@@ -223,3 +223,10 @@ def _check_room(team: Team) -> None:
             _("The team has %(count)d unfinished jobs, the most it may have. Wait for some to end.")
             % {"count": unfinished}
         )
+
+
+def forbid_archiving(photo: Asset) -> str:
+    """Why a photo cannot be archived now; "" when it can. Registered with the catalog."""
+    if Job.objects.unfinished().filter(inputs__asset=photo).exists():
+        return _("A job is working with this photo. Archive it once the job has ended.")
+    return ""

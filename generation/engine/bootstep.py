@@ -1,0 +1,33 @@
+"""Starts the engine with a Celery worker and stops it before the worker ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import bootsteps
+
+from generation.engine.engine import Engine
+
+
+class EngineStep(bootsteps.StartStopStep):
+    """One engine per worker process, in a thread beside the pool. SIGTERM drains its submits."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self._engine: Engine | None = None
+
+    def start(self, parent: Any) -> None:
+        """Called when the worker's pool is up."""
+        self._engine = Engine()
+        self._engine.start()
+
+    def stop(self, parent: Any) -> None:
+        """Called on warm shutdown, before the pool ends."""
+        if self._engine is not None:
+            self._engine.stop()
+            self._engine = None
+
+    # A cold shutdown (second signal) ends the process; rows tell the next engine what was under way.
+    terminate = stop

@@ -1,0 +1,66 @@
+"""Pauses submits where the next one would fare like the last: account closed, host down, busy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F, Q
+
+from generation.engine.timing import back_off, seconds
+from generation.models import Pool, ProviderAccount
+from generation.providers.errors import AccountClosed, NotTaken, Unreachable
+
+
+def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
+    """Pause the account or the pool after a submit that was not taken.
+
+    Of several submits that fail together only the first counts, so that ten places at once do not
+    make a short break a long one.
+    """
+    if isinstance(failure, AccountClosed):
+        _close_account(pool.account_id, failure, now, first=30, most=900)
+    elif isinstance(failure, Unreachable):
+        _close_account(pool.account_id, failure, now, first=1, most=60)
+    else:
+        _pause_pool(pool, failure, now)
+
+
+def note_success(pool: Pool) -> None:
+    """Open everything again: the provider took a task."""
+    ProviderAccount.objects.filter(pk=pool.account_id, closed_streak__gt=0).update(
+        closed_until=None, closed_reason="", closed_streak=0
+    )
+    Pool.objects.filter(pk=pool.pk, busy_streak__gt=0).update(busy_until=None, busy_streak=0)
+
+
+def places_open(pool: Pool, now: datetime) -> int:
+    """How many submits may start now as far as earlier failures go: none, one to try, or all."""
+    account = pool.account
+    if account.closed_until is not None and account.closed_until > now:
+        return 0
+    if pool.busy_until is not None and pool.busy_until > now:
+        return 0
+    return 1 if account.closed_streak or pool.busy_streak else pool.slots
+
+
+def _close_account(
+    account_id: int, failure: NotTaken, now: datetime, *, first: float, most: float
+) -> None:
+    account = ProviderAccount.objects.get(pk=account_id)
+    pause = back_off(account.closed_streak, first=first, most=most)
+    ProviderAccount.objects.filter(
+        Q(closed_until=None) | Q(closed_until__lte=now), pk=account_id
+    ).update(
+        closed_until=now + seconds(max(pause, failure.retry_after or 0)),
+        closed_reason=failure.message[:200],
+        closed_streak=F("closed_streak") + 1,
+    )
+
+
+def _pause_pool(pool: Pool, failure: NotTaken, now: datetime) -> None:
+    streak = Pool.objects.values_list("busy_streak", flat=True).get(pk=pool.pk)
+    pause = back_off(streak, first=2, most=30)
+    Pool.objects.filter(Q(busy_until=None) | Q(busy_until__lte=now), pk=pool.pk).update(
+        busy_until=now + seconds(max(pause, failure.retry_after or 0)),
+        busy_streak=F("busy_streak") + 1,
+    )

@@ -1,0 +1,83 @@
+"""What the engine does beside jobs: mail, the catalog's due work, presets, the provider's balance.
+
+Each chore runs by its own interval and for itself: one that fails or hangs stops no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from catalog.services import sweep_catalog
+from generation.engine.context import Context, logger
+from generation.models import ProviderAccount
+from generation.presets import renew_presets
+from generation.providers.errors import ProviderError
+from generation.providers.registry import current_account
+from teams.outbox import send_due_mail
+
+Chore = Callable[[Context], Awaitable[None]]
+
+
+async def send_mail(ctx: Context) -> None:
+    """Send what waits in the outbox."""
+    await ctx.slow.run(send_due_mail, ctx.clock())
+
+
+async def tend_catalog(ctx: Context) -> None:
+    """Have the catalog derive its due work from its rows."""
+    await ctx.slow.run(sweep_catalog, ctx.clock())
+
+
+async def renew_due_presets(ctx: Context) -> None:
+    """Renew the preset list of the current account when it is due."""
+    account = await ctx.database.run(current_account)
+    if account.presets_due_at <= ctx.clock():
+        await renew_presets(
+            account,
+            ctx.client(account),
+            run=ctx.database.run,
+            run_slow=ctx.slow.run,
+            at=ctx.clock(),
+        )
+
+
+async def refresh_balance(ctx: Context) -> None:
+    """Note the operator's credits at the provider."""
+    account = await ctx.database.run(current_account)
+    try:
+        balance = await ctx.client(account).balance()
+    except ProviderError as exc:
+        logger.info("The balance at %s is not known: %s", account, exc.message)
+        return
+    await ctx.database.run(_note_balance, account, balance.remaining, balance.total, ctx.clock())
+
+
+async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
+    """Run every chore by its interval while this engine is the active one. Never returns."""
+    timing = ctx.timing
+    await asyncio.gather(
+        _repeat(send_mail, timing.mail_every, ctx, may_work),
+        _repeat(tend_catalog, timing.catalog_every, ctx, may_work),
+        _repeat(renew_due_presets, timing.presets_every, ctx, may_work),
+        _repeat(refresh_balance, timing.balance_every, ctx, may_work),
+    )
+
+
+async def _repeat(chore: Chore, every: float, ctx: Context, may_work: Callable[[], bool]) -> None:
+    while True:
+        if not may_work():
+            await asyncio.sleep(min(every, ctx.timing.tick))
+            continue
+        try:
+            await chore(ctx)
+        except Exception:
+            logger.exception("The chore %s failed.", getattr(chore, "__name__", chore))
+        await asyncio.sleep(every)
+
+
+def _note_balance(account: ProviderAccount, remaining: int, total: int, now: datetime) -> None:
+    ProviderAccount.objects.filter(pk=account.pk).update(
+        balance_remaining=remaining, balance_total=total, balance_at=now
+    )

@@ -1,0 +1,191 @@
+"""Takes work: which jobs are prepared and submitted next, fairly between teams."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
+
+from generation.engine.breaker import places_open
+from generation.engine.timing import Timing, seconds
+from generation.models import Attempt, Job, JobInput, Pool, ProviderFile, State
+from generation.transitions import advance, end_job
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job in its slot, and all that its one POST needs."""
+
+    job: Job
+    attempt: Attempt
+    files: Mapping[str, str]
+    presets: Mapping[str, str]
+
+
+def claim_to_prepare(now: datetime, timing: Timing, room: int) -> list[Job]:
+    """Move up to `room` queued jobs to preparing, each under a lease.
+
+    A team has at most one pool's worth of jobs prepared ahead: enough to fill every slot that
+    frees, without uploading a long queue whose file keys would grow old.
+    """
+    claimed: list[Job] = []
+    for pool in _pools_with(State.QUEUED, now):
+        prepared = Counter(
+            Job.objects.filter(pool=pool, state__in=[State.PREPARING, State.READY])
+            .order_by()
+            .values_list("team_id", flat=True)
+        )
+        places = min(room - len(claimed), places_open(pool, now))
+        turns = _fair_turns(pool, State.QUEUED, now, prepared, most_each=pool.slots)
+        for job in _in_order(turns[: max(0, places)]):
+            if advance(
+                job, State.QUEUED, State.PREPARING, lease_until=_lease(now, timing.prepare, timing)
+            ):
+                claimed.append(job)
+    return claimed
+
+
+def claim_to_submit(now: datetime, timing: Timing) -> list[Claimed]:
+    """Fill free slots with ready jobs. The next slot goes to the team with the fewest in flight."""
+    claimed: list[Claimed] = []
+    for pool in _pools_with(State.READY, now):
+        claimed += _fill_slots(pool.pk, now, timing)
+    return claimed
+
+
+@transaction.atomic
+def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
+    # The lock makes slot numbers and fairness one decision. SQLite locks everything at BEGIN.
+    pool = Pool.objects.select_for_update(of=("self",)).select_related("account").get(pk=pool_id)
+    taken = dict(
+        Job.objects.filter(pool=pool, slot__isnull=False).order_by().values_list("slot", "team_id")
+    )
+    places = places_open(pool, now)
+    if places == 1 and Job.objects.filter(pool=pool, state=State.SUBMITTING).exists():
+        return []  # One is being tried already.
+    free = [number for number in range(pool.slots) if number not in taken][:places]
+    in_flight = Counter(taken.values())
+    # More than fit, since some of them may turn out not to be fit to send.
+    turns = _fair_turns(pool, State.READY, now, in_flight, most_each=None)[: len(free) * 3]
+    claimed: list[Claimed] = []
+    for job in _in_order(turns):
+        if len(claimed) == len(free):
+            break
+        ready = _claim(job, free[len(claimed)], now, timing)
+        if ready is not None:
+            claimed.append(ready)
+    return claimed
+
+
+def _claim(job: Job, slot: int, now: datetime, timing: Timing) -> Claimed | None:
+    inputs = list(job.inputs.select_related("preset"))
+    for entry in inputs:
+        if entry.preset is not None and entry.preset.withdrawn_at is not None:
+            fail_withdrawn(job, State.READY, entry, now)
+            return None
+    if not _keys_are_fresh(job, inputs, now, timing):
+        # A lease that is over: the sweep queues it again and its files are sent anew.
+        advance(job, State.READY, State.PREPARING, lease_until=now, at=now)
+        return None
+    files = {entry.name: entry.file_key for entry in inputs if entry.asset_id is not None}
+    presets = {entry.name: entry.preset.remote_id for entry in inputs if entry.preset is not None}
+    number = job.attempt_count + 1
+    moved = advance(
+        job,
+        State.READY,
+        State.SUBMITTING,
+        at=now,
+        slot=slot,
+        attempt_count=number,
+        submitted_at=now,
+        lease_until=_lease(now, timing.submit, timing),
+    )
+    if not moved:
+        return None
+    attempt = Attempt.objects.create(
+        job=job,
+        number=number,
+        started_at=now,
+        request_hash=_hash([job.operation, files, presets, job.options]),
+    )
+    return Claimed(job, attempt, files, presets)
+
+
+def fail_withdrawn(job: Job, before: str, entry: JobInput, now: datetime) -> bool:
+    """End a job whose preset the provider no longer offers."""
+    return end_job(
+        job,
+        before,
+        State.FAILED,
+        at=now,
+        error_code="preset_withdrawn",
+        error=_("%(name)s is no longer offered by the provider. Choose another one.")
+        % {"name": entry.preset},
+    )
+
+
+def _keys_are_fresh(job: Job, inputs: Sequence[JobInput], now: datetime, timing: Timing) -> bool:
+    wanted = {entry.file_key for entry in inputs if entry.asset_id is not None}
+    if "" in wanted:
+        return False
+    known = ProviderFile.objects.filter(
+        account_id=job.account_id,
+        file_key__in=wanted,
+        uploaded_at__gt=now - seconds(timing.file_key_age),
+    ).values_list("file_key", flat=True)
+    return wanted <= set(known)
+
+
+def _pools_with(state: str, now: datetime) -> list[Pool]:
+    pools = (
+        Job.objects.filter(state=state, due_at__lte=now)
+        .order_by()
+        .values_list("pool_id", flat=True)
+        .distinct()
+    )
+    return list(Pool.objects.filter(pk__in=list(pools)).select_related("account").order_by("pk"))
+
+
+def _fair_turns(
+    pool: Pool, state: str, now: datetime, busy: Counter[UUID], *, most_each: int | None
+) -> list[UUID]:
+    """Job ids in the order of their turns: the team with the fewest in flight first, then age."""
+    waiting = (
+        Job.objects.filter(pool=pool, state=state, due_at__lte=now)
+        .order_by()
+        .annotate(
+            place=Window(
+                RowNumber(), partition_by=F("team_id"), order_by=[F("created_at"), F("id")]
+            )
+        )
+        .filter(place__lte=pool.slots * 3)
+        .values_list("id", "team_id", "created_at", "place")
+    )
+    turns = [
+        (place + busy[team_id], created_at, job_id)
+        for job_id, team_id, created_at, place in waiting
+        if most_each is None or place + busy[team_id] <= most_each
+    ]
+    return [job_id for _turn, _age, job_id in sorted(turns)]
+
+
+def _in_order(ids: Sequence[UUID]) -> list[Job]:
+    jobs = Job.objects.select_related("pool", "pool__account", "account", "team").in_bulk(list(ids))
+    return [jobs[job_id] for job_id in ids if job_id in jobs]
+
+
+def _lease(now: datetime, step: float, timing: Timing) -> datetime:
+    return now + seconds(step + timing.lease_margin)
+
+
+def _hash(request: object) -> str:
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,218 @@
+"""Brings finished pictures home: download, decode, store, then settle in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from catalog.limited import DecoderFailed, NotAPicture
+from catalog.models import Asset
+from catalog.services import request_renditions, store_result
+from generation.engine.context import Context, logger
+from generation.engine.timing import Timing, back_off, seconds
+from generation.models import Attempt, Job, Output, State
+from generation.providers.base import ItemState, RemoteItem
+from generation.providers.errors import NotTaken, ProviderError, Refused
+from generation.transitions import advance, end_job
+from teams.models import Team
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one item: a stored asset (not saved yet), or why there is none.
+
+    `was_made` tells that the provider made it, and may charge for it, although it did not arrive.
+    """
+
+    index: int
+    item: RemoteItem
+    asset: Asset | None = None
+    code: str = ""
+    error: str = ""
+    was_made: bool = False
+
+
+def claim_to_collect(now: datetime, timing: Timing, room: int) -> list[Job]:
+    """Take jobs whose results wait to be fetched, each under a lease."""
+    waiting = (
+        Job.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now))
+        .filter(state=State.COLLECTING, due_at__lte=now)
+        .select_related("pool", "account", "team", "product", "requested_by")
+        .order_by("due_at")[:room]
+    )
+    lease = now + seconds(timing.collect + timing.lease_margin)
+    return [
+        job
+        for job in waiting
+        if advance(job, State.COLLECTING, State.COLLECTING, lease_until=lease)
+    ]
+
+
+async def collect_job(ctx: Context, job: Job) -> None:
+    """Fetch and store every succeeded item, then finish the job; or come back later."""
+    try:
+        async with asyncio.timeout(ctx.timing.collect):
+            results = []
+            for index, item in enumerate(_items(job)):
+                results.append(await _collect_item(ctx, job, index, item))
+                ctx.reached("stored", job.pk)
+    except NotTaken as exc:
+        await ctx.database.run(_come_back, job, exc, ctx.clock())
+    except Exception as exc:
+        if not isinstance(exc, TimeoutError):
+            logger.exception("Collecting %s failed.", job.pk)
+        await ctx.database.run(_come_back, job, exc, ctx.clock())
+    else:
+        ctx.reached("collected", job.pk)
+        await ctx.persist(finish_job, job, results, ctx.clock(), ctx.reached)
+
+
+async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) -> Result:
+    if item.state is not ItemState.SUCCEEDED:
+        return Result(index, item, code=item.error_code, error=item.error)
+    with tempfile.TemporaryDirectory(dir=ctx.scratch) as folder:
+        path = Path(folder) / "result"
+        try:
+            await ctx.client(job.account).fetch_output(item, path)
+            asset = await ctx.slow.run(
+                store_result,
+                team=job.team,
+                product=job.product,
+                by=job.requested_by,
+                path=path,
+                name=_name(job, index),
+                key=f"t/{job.team_id}/out/{job.pk}/{index}",
+            )
+        except NotAPicture as exc:
+            return Result(index, item, code="not_a_picture", error=exc.sentence, was_made=True)
+        except DecoderFailed as exc:
+            if job.step_failures + 1 < ctx.timing.decode_tries:
+                raise
+            return Result(index, item, code="not_a_picture", error=exc.sentence, was_made=True)
+        except Refused as exc:
+            return Result(index, item, code=exc.code or "gone", error=exc.message, was_made=True)
+        except NotTaken as exc:
+            if not _is_over(ctx, job):
+                raise
+            return Result(index, item, code=exc.code or "gone", error=exc.message, was_made=True)
+    return Result(index, item, asset=asset)
+
+
+def finish_job(
+    job: Job, results: Sequence[Result], now: datetime, reached: Any = lambda _point, _job: None
+) -> bool:
+    """Assets, outputs, counters, settlement and the job's end, all or nothing.
+
+    Captured are min(delivered, expected) results at the frozen unit price: what a provider sends
+    beyond the expected number is kept at no charge.
+    """
+    delivered = [result for result in results if result.asset is not None]
+    charged = min(len(delivered), job.expected_outputs)
+    state = State.FAILED
+    if delivered:
+        state = State.SUCCEEDED if charged == job.expected_outputs else State.PARTIAL
+    failed = next((result for result in results if result.asset is None), None)
+    error = ""
+    if state != State.SUCCEEDED:
+        error = (failed.error if failed else "") or _("The provider made fewer pictures.")
+    with transaction.atomic():
+        ended = end_job(
+            job,
+            State.COLLECTING,
+            state,
+            at=now,
+            captured=charged * job.unit_price,
+            outputs_delivered=len(delivered),
+            error=error[:300],
+            error_code=(failed.code if failed and error else "")[:40],
+        )
+        if not ended:
+            return False
+        # Read after the move: whoever cancels later finds the job ended.
+        discarded = job.discard_requested_at is not None
+        reached("settling", job.pk)
+        free_of_charge = len(delivered) - charged
+        for result in results:
+            _save_result(job, result, charged=result in delivered[:charged], discarded=discarded)
+        if not discarded:
+            Job.objects.filter(pk=job.pk).update(outputs_waiting=len(delivered))
+            job.outputs_waiting = len(delivered)
+        size = sum(result.asset.bytes for result in delivered if result.asset is not None)
+        Team.objects.filter(pk=job.team_id).update(storage_bytes=F("storage_bytes") + size)
+        lost = sum(result.was_made for result in results)
+        if lost:
+            Attempt.objects.filter(job=job, number=job.attempt_count).update(
+                suspected_cost=lost * job.unit_price
+            )
+    if free_of_charge:
+        logger.info("%s has %s results more than expected.", job.pk, free_of_charge)
+    return True
+
+
+def _save_result(job: Job, result: Result, *, charged: bool, discarded: bool) -> None:
+    values: dict[str, Any] = {"team_id": job.team_id, "remote_id": result.item.remote_id[:80]}
+    if result.asset is not None:
+        result.asset.save(force_insert=True)
+        request_renditions(result.asset)
+        values |= {
+            "state": Output.State.DELIVERED,
+            "asset": result.asset,
+            "charged": charged,
+            "discarded": discarded,
+            "error": "",
+            "error_code": "",
+        }
+    else:
+        values |= {
+            "state": Output.State.FAILED,
+            "error_code": result.code[:40],
+            "error": (result.error or _("The provider could not make this picture."))[:300],
+        }
+    Output.objects.update_or_create(job=job, index=result.index, defaults=values)
+
+
+def _come_back(job: Job, failure: Exception, now: datetime) -> None:
+    pause = back_off(job.step_failures, first=2.0, most=600.0)
+    if isinstance(failure, NotTaken) and failure.retry_after:
+        pause = max(pause, failure.retry_after)
+    message = failure.message if isinstance(failure, ProviderError) else ""
+    advance(
+        job,
+        State.COLLECTING,
+        State.COLLECTING,
+        lease_until=None,
+        due_at=now + seconds(pause),
+        step_failures=min(job.step_failures + 1, 1000),
+        error=message[:300],
+    )
+
+
+def _is_over(ctx: Context, job: Job) -> bool:
+    ended = job.remote_ended_at or job.created_at
+    return ctx.clock() - ended > seconds(ctx.timing.collect_age)
+
+
+def _items(job: Job) -> list[RemoteItem]:
+    return [
+        RemoteItem(
+            remote_id=str(entry["remote_id"]),
+            state=ItemState(entry["state"]),
+            error_code=str(entry.get("error_code", "")),
+            error=str(entry.get("error", "")),
+        )
+        for entry in job.remote_items
+    ]
+
+
+def _name(job: Job, index: int) -> str:
+    stem = (job.product.sku or job.product.name) if job.product is not None else str(job.pk)[:8]
+    return f"{stem[:80]}-{chr(ord('A') + index)}"

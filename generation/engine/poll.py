@@ -1,0 +1,175 @@
+"""Asks how running tasks stand, and lost ones now and then."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from generation.engine.context import Context, logger
+from generation.engine.timing import Timing, back_off, poll_interval, seconds
+from generation.models import Attempt, Job, Output, State
+from generation.providers.base import ItemState, TaskStatus
+from generation.providers.errors import NotFound, ProviderError
+from generation.transitions import advance, end_job
+
+_AT_ONCE = 200
+
+
+def due_polls(now: datetime) -> tuple[list[Job], float | None]:
+    """Jobs whose status is to be asked now, and the seconds until the next one is due."""
+    asked = Job.objects.filter(state__in=[State.RUNNING, State.LOST]).order_by("due_at")
+    due = list(asked.filter(due_at__lte=now).select_related("pool", "account", "team")[:_AT_ONCE])
+    following = asked.filter(due_at__gt=now).values_list("due_at", flat=True).first()
+    return due, (following - now).total_seconds() if following is not None else None
+
+
+async def poll_job(ctx: Context, job: Job) -> None:
+    """Ask once and record the answer; a failed question is asked again later."""
+    try:
+        status = await ctx.client(job.account).status(job.remote_id)
+    except NotFound as exc:
+        logger.warning("The provider does not know task %s of %s.", job.remote_id, job.pk)
+        await ctx.database.run(record_not_found, job, exc, ctx.clock(), ctx.timing)
+        return
+    except ProviderError as exc:
+        await ctx.database.run(record_silence, job, exc, ctx.clock(), ctx.timing)
+        return
+    ctx.reached("polled", job.pk)
+    await ctx.database.run(record_status, job, status, ctx.clock(), ctx.timing)
+    if job.state != State.RUNNING:
+        ctx.wake()
+
+
+def record_status(job: Job, status: TaskStatus, now: datetime, timing: Timing) -> None:
+    """Move on a job whose items all ended; otherwise say when to ask next."""
+    if status.is_final:
+        _end_at_provider(job, status, now)
+    elif job.state == State.LOST:
+        _count_probe(job, now, timing)
+    elif _is_too_old(job, now):
+        _lose(job, _("The provider did not finish in time."), now, timing, seen_running_at=now)
+    else:
+        age = _age(job, now)
+        wait = poll_interval(age, job.pool.min_poll_seconds)
+        advance(
+            job,
+            State.RUNNING,
+            State.RUNNING,
+            due_at=now + seconds(wait),
+            seen_running_at=now,
+            step_failures=0,
+        )
+
+
+def record_not_found(job: Job, failure: NotFound, now: datetime, timing: Timing) -> None:
+    """The provider answers that there is no such task: keep asking for a day, without a slot."""
+    if job.state == State.LOST:
+        _count_probe(job, now, timing)
+    else:
+        _lose(job, failure.message, now, timing)
+
+
+def record_silence(job: Job, failure: ProviderError, now: datetime, timing: Timing) -> None:
+    """No usable answer: ask later. A lost job's day of answered probes does not run on."""
+    if job.state == State.RUNNING and _is_too_old(job, now):
+        _lose(job, failure.message, now, timing)
+        return
+    longest = timing.lost_probe if job.state == State.LOST else 60.0
+    wait = max(job.pool.min_poll_seconds, back_off(job.step_failures, first=1.0, most=longest))
+    advance(
+        job,
+        job.state,
+        job.state,
+        due_at=now + seconds(wait),
+        step_failures=min(job.step_failures + 1, 1000),
+    )
+
+
+@transaction.atomic
+def _end_at_provider(job: Job, status: TaskStatus, now: datetime) -> None:
+    items = [{**asdict(item), "state": item.state.value} for item in status.items]
+    if any(item.state is ItemState.SUCCEEDED for item in status.items):
+        advance(
+            job,
+            job.state,
+            State.COLLECTING,
+            at=now,
+            slot=None,
+            lease_until=None,
+            due_at=now,
+            remote_items=items,
+            remote_ended_at=now,
+            step_failures=0,
+        )
+        return
+    first = status.items[0]
+    ended = end_job(
+        job,
+        job.state,
+        State.FAILED,
+        at=now,
+        remote_items=items,
+        remote_ended_at=now,
+        error_code=first.error_code[:40] or "all_failed",
+        error=(first.error or _("The provider could not make these pictures."))[:300],
+    )
+    if ended:
+        for index, item in enumerate(status.items):
+            Output.objects.filter(job=job, index=index).update(
+                remote_id=item.remote_id[:80],
+                error_code=item.error_code[:40],
+                error=item.error[:300],
+            )
+
+
+def _lose(job: Job, why: str, now: datetime, timing: Timing, **changes: Any) -> None:
+    advance(
+        job,
+        State.RUNNING,
+        State.LOST,
+        at=now,
+        note=why,
+        slot=None,
+        due_at=now + seconds(timing.lost_probe),
+        lost_probes=0,
+        step_failures=0,
+        error=why[:300],
+        **changes,
+    )
+
+
+def _count_probe(job: Job, now: datetime, timing: Timing) -> None:
+    probes = job.lost_probes + 1
+    if probes < timing.lost_probes:
+        advance(
+            job,
+            State.LOST,
+            State.LOST,
+            due_at=now + seconds(timing.lost_probe),
+            lost_probes=probes,
+            step_failures=0,
+        )
+        return
+    ended = end_job(
+        job,
+        State.LOST,
+        State.FAILED,
+        at=now,
+        lost_probes=probes,
+        error_code="lost",
+        error=_("The provider did not finish within a day. The credits were returned."),
+    )
+    if ended:
+        Attempt.objects.filter(job=job, number=job.attempt_count).update(suspected_cost=job.price)
+
+
+def _age(job: Job, now: datetime) -> float:
+    return (now - (job.submitted_at or job.created_at)).total_seconds()
+
+
+def _is_too_old(job: Job, now: datetime) -> bool:
+    return _age(job, now) > job.pool.max_task_seconds

@@ -1,0 +1,157 @@
+"""Fits a job's photos to its operation and uploads them, before the job waits for a slot."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from catalog.limited import DecoderFailed, NotAPicture
+from catalog.models import Rendition
+from catalog.services import fitted_copy
+from catalog.storage import Missing, storage
+from generation.engine.breaker import note_failure
+from generation.engine.claims import fail_withdrawn
+from generation.engine.context import Context, logger
+from generation.engine.timing import Timing, back_off, seconds
+from generation.models import Job, JobInput, ProviderFile, State
+from generation.operations import OPERATIONS, Operation
+from generation.providers.errors import AccountClosed, NotTaken, Refused, Unreachable
+from generation.transitions import advance, end_job
+
+
+async def prepare_job(ctx: Context, job: Job) -> None:
+    """Bring a job from preparing to ready, back to queued, or to its end."""
+    ctx.reached("preparing", job.pk)
+    operation = OPERATIONS.get(job.operation)
+    if operation is None:
+        await ctx.database.run(
+            _fail, job, "operation_gone", _("This operation is no longer offered."), ctx.clock()
+        )
+        return
+    try:
+        async with asyncio.timeout(ctx.timing.prepare):
+            inputs = await ctx.database.run(_load_inputs, job)
+            sent: dict[int, tuple[str, str]] = {}
+            for entry in inputs:
+                if entry.preset is not None and entry.preset.withdrawn_at is not None:
+                    await ctx.database.run(fail_withdrawn, job, State.PREPARING, entry, ctx.clock())
+                    return
+                if entry.asset is not None:
+                    sent[entry.pk] = await _send_photo(ctx, job, operation, entry)
+    except (NotAPicture, Missing) as exc:
+        sentence = getattr(exc, "sentence", "") or _("The photo's file is gone. Upload it again.")
+        await ctx.database.run(_fail, job, "input_refused", sentence, ctx.clock())
+    except Refused as exc:
+        await ctx.database.run(_fail, job, exc.code or "input_refused", exc.message, ctx.clock())
+    except NotTaken as exc:
+        await ctx.database.run(_wait, job, exc, ctx.clock())
+    except Exception as exc:
+        if not isinstance(exc, TimeoutError | DecoderFailed):
+            logger.exception("Preparing %s failed.", job.pk)
+        await ctx.database.run(_retry, job, exc, ctx.clock(), ctx.timing)
+    else:
+        await ctx.database.run(_set_ready, job, sent, ctx.clock())
+        ctx.wake()
+
+
+async def _send_photo(
+    ctx: Context, job: Job, operation: Operation, entry: JobInput
+) -> tuple[str, str]:
+    """Checksum and file key of the fitted copy, which is uploaded once per provider account."""
+    assert entry.asset is not None  # noqa: S101 - the constraint asset_or_preset
+    # The lock keeps several jobs of one photo from fitting and uploading it side by side.
+    async with ctx.lock(f"{job.account_id}:{entry.asset_id}"):
+        copy = await ctx.slow.run(
+            fitted_copy, entry.asset, max_side=operation.max_side, max_bytes=operation.max_bytes
+        )
+        key = await ctx.database.run(_known_key, job, copy.sha256, ctx.clock(), ctx.timing)
+        if key is None:
+            key = await _upload(ctx, job, copy)
+            ctx.reached("uploaded", job.pk)
+            await ctx.database.run(_remember_key, job, copy.sha256, key, ctx.clock())
+    return copy.sha256, key
+
+
+async def _upload(ctx: Context, job: Job, copy: Rendition) -> str:
+    with tempfile.TemporaryDirectory(dir=ctx.scratch) as folder:
+        suffix = {"jpeg": "jpg"}.get(copy.format, copy.format)
+        path = Path(folder) / f"photo.{suffix}"
+        await ctx.slow.run(storage().fetch, copy.key, path)
+        return await ctx.client(job.account).upload(path, content_type=f"image/{copy.format}")
+
+
+def _load_inputs(job: Job) -> list[JobInput]:
+    return list(job.inputs.select_related("asset", "asset__team", "preset").order_by("pk"))
+
+
+def _known_key(job: Job, sha256: str, now: datetime, timing: Timing) -> str | None:
+    # Half the age that a claim still takes, so that a key does not run out while the job waits.
+    return (
+        ProviderFile.objects.filter(
+            account_id=job.account_id,
+            sha256=sha256,
+            uploaded_at__gt=now - seconds(timing.file_key_age / 2),
+        )
+        .values_list("file_key", flat=True)
+        .first()
+    )
+
+
+def _remember_key(job: Job, sha256: str, key: str, now: datetime) -> None:
+    ProviderFile.objects.update_or_create(
+        account_id=job.account_id,
+        sha256=sha256,
+        defaults={"file_key": key, "uploaded_at": now},
+    )
+
+
+@transaction.atomic
+def _set_ready(job: Job, sent: dict[int, tuple[str, str]], now: datetime) -> None:
+    if advance(job, State.PREPARING, State.READY, at=now, lease_until=None, due_at=now):
+        for pk, (sha256, key) in sent.items():
+            JobInput.objects.filter(pk=pk).update(sent_sha256=sha256, file_key=key)
+
+
+def _wait(job: Job, failure: NotTaken, now: datetime) -> None:
+    """The provider is away or closed: no fault of the job, so nothing is counted against it."""
+    if isinstance(failure, AccountClosed | Unreachable):
+        note_failure(job.pool, failure, now)
+    pause = max(failure.retry_after or 0, 2.0)
+    advance(
+        job,
+        State.PREPARING,
+        State.QUEUED,
+        at=now,
+        note=failure.message,
+        lease_until=None,
+        due_at=now + seconds(pause),
+    )
+
+
+def _retry(job: Job, failure: Exception, now: datetime, timing: Timing) -> None:
+    tries = job.step_failures + 1
+    most = timing.decode_tries if isinstance(failure, DecoderFailed) else timing.prepare_tries
+    if tries >= most:
+        sentence = getattr(failure, "sentence", "") or _(
+            "The photo could not be prepared. The credits were returned."
+        )
+        _fail(job, "not_prepared", sentence, now)
+        return
+    advance(
+        job,
+        State.PREPARING,
+        State.QUEUED,
+        at=now,
+        lease_until=None,
+        due_at=now + seconds(back_off(tries, first=1.0, most=300.0)),
+        step_failures=tries,
+    )
+
+
+def _fail(job: Job, code: str, sentence: str, now: datetime) -> None:
+    end_job(job, State.PREPARING, State.FAILED, at=now, error_code=code[:40], error=sentence[:300])

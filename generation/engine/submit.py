@@ -1,0 +1,187 @@
+"""Submits one claimed job: exactly one POST, and what each kind of answer means for the row."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from generation.engine.breaker import note_failure, note_success
+from generation.engine.claims import Claimed
+from generation.engine.context import Context, logger
+from generation.engine.pace import first_poll_at
+from generation.engine.timing import seconds
+from generation.models import Attempt, Job, JobInput, ProviderFile, State
+from generation.providers.base import Submitted
+from generation.providers.errors import FileGone, NotTaken, OutcomeUnknown, ProviderError, Refused
+from generation.transitions import advance, end_job
+
+_GONE_TRIES = 3
+"""Uploads of the same files that a provider may forget before the job fails."""
+
+
+async def submit_job(ctx: Context, claimed: Claimed) -> None:
+    """Send the job once and record the outcome. Never raises: an unclear outcome is one too."""
+    job = claimed.job
+    ctx.reached("claimed", job.pk)
+    outcome: Submitted | ProviderError
+    try:
+        async with asyncio.timeout(ctx.timing.submit):
+            outcome = await ctx.client(job.account).submit(
+                job.operation,
+                files=claimed.files,
+                presets=claimed.presets,
+                options=job.options,
+            )
+    except ProviderError as exc:
+        outcome = exc
+    except TimeoutError:
+        outcome = OutcomeUnknown(_("The provider did not answer in time."))
+    except Exception as exc:
+        # Whatever broke, the request may be out.
+        logger.exception("Submitting %s failed unexpectedly.", job.pk)
+        outcome = OutcomeUnknown(type(exc).__name__)
+    ctx.reached("answered", job.pk)
+    await ctx.persist(record_outcome, claimed, outcome, ctx.clock())
+
+
+def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: datetime) -> None:
+    """Write the answer on the attempt, always, and move the job if it still waits for it."""
+    if isinstance(outcome, Submitted):
+        try:
+            with transaction.atomic():
+                _accept(claimed, outcome, now)
+            return
+        except IntegrityError:
+            logger.exception("Task %s of %s is another job's.", outcome.remote_id, claimed.job.pk)
+            outcome = OutcomeUnknown(
+                _("The provider named a task that another job has."), trace_id=outcome.trace_id
+            )
+    with transaction.atomic():
+        _write_attempt(claimed, outcome, now)
+        if isinstance(outcome, NotTaken):
+            _put_back(claimed, outcome, now)
+        elif isinstance(outcome, Refused):
+            _refuse(claimed, outcome, now)
+        else:
+            _doubt(claimed.job, outcome, now)
+
+
+def _accept(claimed: Claimed, taken: Submitted, now: datetime) -> None:
+    job, attempt = claimed.job, claimed.attempt
+    _close_attempt(attempt, Attempt.Outcome.ACCEPTED, now, taken.trace_id, taken.remote_id)
+    note_success(job.pool)
+    changes: dict[str, Any] = {
+        "remote_id": taken.remote_id,
+        "lease_until": None,
+        "due_at": first_poll_at(job, now),
+        "step_failures": 0,
+        "seen_running_at": None,
+        "error": "",
+        "error_code": "",
+    }
+    if advance(job, State.SUBMITTING, State.RUNNING, at=now, **changes):
+        return
+    # The lease ran out first. The id stands on the attempt; the sweep takes the job on from there.
+    logger.warning("The answer for %s came after its lease was over.", job.pk)
+
+
+def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:
+    job = claimed.job
+    if isinstance(failure, FileGone):
+        if _forget_files(job) and job.step_failures < _GONE_TRIES:
+            _return_to_ready(job, now, step_failures=job.step_failures + 1)
+            return
+        _refuse(claimed, Refused(failure.message, code=failure.code), now)
+        return
+    note_failure(job.pool, failure, now)
+    _return_to_ready(job, now, error=failure.message[:300], error_code=failure.code[:40])
+
+
+def _return_to_ready(job: Job, now: datetime, **changes: Any) -> None:
+    back: dict[str, Any] = {
+        "slot": None,
+        "lease_until": None,
+        "due_at": now,
+        "submitted_at": None,
+        **changes,
+    }
+    if advance(job, State.SUBMITTING, State.READY, at=now, **back):
+        return
+    if _is_still_unknown(job):
+        advance(job, State.UNKNOWN, State.READY, at=now, **back)
+
+
+def _refuse(claimed: Claimed, refusal: ProviderError, now: datetime) -> None:
+    job = claimed.job
+    ending: dict[str, Any] = {"error": refusal.message[:300], "error_code": refusal.code[:40]}
+    if end_job(job, State.SUBMITTING, State.FAILED, at=now, **ending):
+        return
+    if _is_still_unknown(job):
+        end_job(job, State.UNKNOWN, State.FAILED, at=now, **ending)
+
+
+def _doubt(job: Job, doubt: ProviderError, now: datetime) -> None:
+    """The slot is kept for as long as the task could be running."""
+    advance(
+        job,
+        State.SUBMITTING,
+        State.UNKNOWN,
+        at=now,
+        note=doubt.message,
+        lease_until=None,
+        due_at=now + seconds(job.pool.max_task_seconds),
+        error=doubt.message[:300],
+        error_code=doubt.code[:40],
+    )
+
+
+def _is_still_unknown(job: Job) -> bool:
+    """Whether a late but certain answer finds the job waiting for this very attempt."""
+    fresh = Job.objects.filter(
+        pk=job.pk, state=State.UNKNOWN, attempt_count=job.attempt_count
+    ).first()
+    if fresh is None:
+        return False
+    job.version, job.lease_until, job.state = fresh.version, fresh.lease_until, fresh.state
+    return True
+
+
+def _forget_files(job: Job) -> int:
+    inputs = JobInput.objects.filter(job=job, asset__isnull=False)
+    keys = list(inputs.values_list("file_key", flat=True))
+    ProviderFile.objects.filter(account_id=job.account_id, file_key__in=keys).delete()
+    return inputs.update(file_key="")
+
+
+def _write_attempt(claimed: Claimed, outcome: ProviderError, now: datetime) -> None:
+    kind = Attempt.Outcome.UNKNOWN
+    if isinstance(outcome, NotTaken):
+        kind = Attempt.Outcome.NOT_TAKEN
+    elif isinstance(outcome, Refused):
+        kind = Attempt.Outcome.REFUSED
+    _close_attempt(
+        claimed.attempt, kind, now, outcome.trace_id, error=outcome.message, code=outcome.code
+    )
+
+
+def _close_attempt(
+    attempt: Attempt,
+    outcome: Attempt.Outcome,
+    now: datetime,
+    trace_id: str,
+    remote_id: str = "",
+    error: str = "",
+    code: str = "",
+) -> None:
+    Attempt.objects.filter(pk=attempt.pk).update(
+        outcome=outcome,
+        ended_at=now,
+        trace_id=trace_id[:100],
+        remote_id=remote_id,
+        error=error[:300],
+        error_code=code[:40],
+    )

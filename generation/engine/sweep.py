@@ -1,0 +1,151 @@
+"""Re-derives from the rows what died with a process or waited long enough. Runs every second."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from generation.engine.timing import Timing, seconds
+from generation.models import Attempt, Job, State
+from generation.transitions import advance, end_job
+
+RETRY_UP_TO_CREDITS = 10
+"""With the policy `retry` an unanswered submit is made once more up to this price."""
+
+_AT_ONCE = 200
+
+
+def sweep_jobs(now: datetime, timing: Timing) -> None:
+    """One round of every rule that follows from time alone."""
+    _requeue_abandoned_preparations(now)
+    _doubt_abandoned_submits(now)
+    _adopt_known_tasks(now)
+    _settle_unknown(now, timing)
+    _return_old_holds(now, timing)
+
+
+def void_leases(now: datetime) -> None:
+    """Take over from an engine that is gone: its preparations and collections start again at once.
+
+    Doing either twice is free. Submits keep their leases, since their POST may still be under way.
+    """
+    for job in Job.objects.filter(
+        state__in=[State.PREPARING, State.COLLECTING], lease_until__gt=now
+    ):
+        Job.objects.move(job, job.state, lease_until=now)
+
+
+def _requeue_abandoned_preparations(now: datetime) -> None:
+    for job in _batch(Job.objects.filter(state=State.PREPARING, lease_until__lte=now)):
+        advance(job, State.PREPARING, State.QUEUED, at=now, lease_until=None, due_at=now)
+
+
+def _doubt_abandoned_submits(now: datetime) -> None:
+    """The process that sent it died, or hung beyond every time-out: the POST may have been taken."""
+    for job in _batch(Job.objects.filter(state=State.SUBMITTING, lease_until__lte=now)):
+        why = _("The answer was lost when the worker stopped.")
+        moved = advance(
+            job,
+            State.SUBMITTING,
+            State.UNKNOWN,
+            at=now,
+            note=why,
+            lease_until=None,
+            due_at=now + seconds(job.pool.max_task_seconds),
+            error=why,
+        )
+        if moved:
+            Attempt.objects.filter(
+                job=job, number=job.attempt_count, outcome=Attempt.Outcome.STARTED
+            ).update(outcome=Attempt.Outcome.UNKNOWN, error=why, ended_at=now)
+
+
+def _adopt_known_tasks(now: datetime) -> None:
+    """A late answer wrote its task id on the attempt: the task is polled after all."""
+    latest = Attempt.objects.filter(job=OuterRef("pk"), number=OuterRef("attempt_count"))
+    known = (
+        Job.objects.filter(state=State.UNKNOWN)
+        .annotate(task=Subquery(latest.values("remote_id")[:1]))
+        .exclude(task="")
+        .exclude(task=None)
+    )
+    for job in _batch(known):
+        advance(
+            job,
+            State.UNKNOWN,
+            State.RUNNING if job.slot is not None else State.LOST,
+            at=now,
+            note=_("The provider's answer came late."),
+            remote_id=job.task,  # type: ignore[attr-defined]
+            due_at=now,
+            error="",
+            error_code="",
+        )
+
+
+def _settle_unknown(now: datetime, timing: Timing) -> None:
+    """Once the task must have ended its slot is freed, and the policy speaks; a day later it is over.
+
+    `ask` waits for a person, `retry` sends cheap jobs once more, `release` returns the credits.
+    """
+    for job in _batch(Job.objects.filter(state=State.UNKNOWN, due_at__lte=now)):
+        doubts = Attempt.objects.filter(job=job, outcome=Attempt.Outcome.UNKNOWN).count()
+        policy = settings.UNKNOWN_OUTCOME_POLICY
+        started = job.submitted_at or job.created_at
+        if policy == "retry" and doubts == 1 and job.price <= RETRY_UP_TO_CREDITS:
+            _suspect_cost(job)
+            advance(
+                job,
+                State.UNKNOWN,
+                State.READY,
+                at=now,
+                note=_("Sent again: the first answer never came."),
+                slot=None,
+                due_at=now,
+            )
+        elif policy == "release" or now - started >= seconds(timing.unknown_age):
+            ended = end_job(
+                job,
+                State.UNKNOWN,
+                State.FAILED,
+                at=now,
+                error_code="unknown",
+                error=_("The provider never answered. The credits were returned."),
+            )
+            if ended:
+                _suspect_cost(job)
+        else:
+            advance(
+                job,
+                State.UNKNOWN,
+                State.UNKNOWN,
+                slot=None,
+                due_at=started + seconds(timing.unknown_age),
+            )
+
+
+def _return_old_holds(now: datetime, timing: Timing) -> None:
+    """A job that nobody could send for a week gives its credits back."""
+    waiting = Job.objects.filter(
+        state__in=[State.QUEUED, State.READY], created_at__lte=now - seconds(timing.hold_age)
+    )
+    for job in _batch(waiting):
+        end_job(
+            job,
+            job.state,
+            State.FAILED,
+            at=now,
+            error_code="waited_too_long",
+            error=_("The provider took no jobs for a week. The credits were returned."),
+        )
+
+
+def _suspect_cost(job: Job) -> None:
+    Attempt.objects.filter(job=job, number=job.attempt_count).update(suspected_cost=job.price)
+
+
+def _batch(jobs: QuerySet[Job]) -> list[Job]:
+    return list(jobs.select_related("pool", "team").order_by(F("due_at"))[:_AT_ONCE])

@@ -1,0 +1,179 @@
+"""Keeps our copy of a provider's preset list: names, order, pictures, and what was withdrawn.
+
+A provider whose list cannot be read changes nothing: people go on choosing from the last good copy,
+and the account says when and why it could not be renewed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+from django.utils.timezone import now
+
+from catalog.limited import DecoderFailed, NotAPicture, make_rendition
+from catalog.storage import StorageError, storage
+from generation.models import Preset, ProviderAccount
+from generation.providers.base import PresetItem, Provider
+from generation.providers.errors import ProviderError
+from generation.providers.registry import client_for
+
+logger = logging.getLogger(__name__)
+
+PICTURE_SIDE = 512
+"""Longest side, in pixels, of the copy that pages show."""
+PICTURE_BYTES = 20 * 1024 * 1024
+RENEW_AFTER = timedelta(hours=1)
+RETRY_AFTER = timedelta(minutes=5)
+FIRST_RETRY_AFTER = timedelta(seconds=5)
+"""Until there is any list at all; a sandbox may start a moment later than the worker."""
+
+_AT_ONCE = 3
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+Runner = Callable[..., Awaitable[Any]]
+"""Runs a blocking function off the event loop: `await run(function, *arguments)`."""
+
+
+def sync_presets(account: ProviderAccount) -> None:
+    """Renew the account's list and pictures now, from outside an event loop."""
+
+    async def renew() -> None:
+        client = client_for(account)
+        try:
+            await renew_presets(account, client, run=_in_thread, at=now())
+        finally:
+            await client.aclose()
+
+    asyncio.run(renew())
+
+
+async def renew_presets(
+    account: ProviderAccount,
+    client: Provider,
+    *,
+    run: Runner,
+    at: datetime,
+    run_slow: Runner | None = None,
+) -> bool:
+    """Read the whole list, then fetch the pictures that are missing. True when all went well.
+
+    A list that breaks off withdraws nothing. Never raises for the provider's failures.
+    """
+    try:
+        lists = {kind: await _read_list(client, kind) for kind in Preset.Kind.values}
+    except ProviderError as exc:
+        logger.warning("The presets of %s cannot be read: %s", account, exc.message)
+        await run(_note_failure, account, exc.message, at)
+        return False
+    for kind, items in lists.items():
+        await run(_store_list, account, kind, items, at)
+    links = {(kind, item.remote_id): item for kind, items in lists.items() for item in items}
+    missing: list[Preset] = await run(_without_picture, account)
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def fetch(preset: Preset) -> bool:
+        async with turns:
+            item = links[preset.kind, preset.remote_id]
+            return await _fetch_picture(client, preset, item, run, run_slow or run)
+
+    fetched = await asyncio.gather(
+        *(fetch(preset) for preset in missing if (preset.kind, preset.remote_id) in links)
+    )
+    await run(_note_success, account, at, all(fetched))
+    return all(fetched)
+
+
+async def _read_list(client: Provider, kind: str) -> list[PresetItem]:
+    items: dict[str, PresetItem] = {}
+    async for page in client.presets(kind):
+        for item in page.items:
+            if len(item.remote_id) <= 40:
+                items.setdefault(item.remote_id, item)
+    return list(items.values())
+
+
+@transaction.atomic
+def _store_list(account: ProviderAccount, kind: str, items: list[PresetItem], at: datetime) -> None:
+    known = {preset.remote_id: preset for preset in account.presets.filter(kind=kind)}
+    new: list[Preset] = []
+    for position, item in enumerate(items):
+        preset = known.get(item.remote_id)
+        if preset is None:
+            preset = Preset(account=account, kind=kind, remote_id=item.remote_id)
+            new.append(preset)
+        preset.name = item.name[:100]
+        preset.image_url = item.image_url[:1000]
+        preset.position = position
+        preset.seen_at = at
+        preset.withdrawn_at = None
+    Preset.objects.bulk_create(new)
+    Preset.objects.bulk_update(
+        [known[item.remote_id] for item in items if item.remote_id in known],
+        ["name", "image_url", "position", "seen_at", "withdrawn_at"],
+        batch_size=200,
+    )
+    account.presets.filter(kind=kind, withdrawn_at=None, seen_at__lt=at).update(withdrawn_at=at)
+
+
+async def _fetch_picture(
+    client: Provider, preset: Preset, item: PresetItem, run: Runner, run_slow: Runner
+) -> bool:
+    """Fetch, decode and store one picture. A missing one only means a plain tile."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, to = Path(folder) / "source", Path(folder) / "picture"
+        try:
+            await client.fetch_picture(
+                item.image_url or item.thumb_url, source, max_bytes=PICTURE_BYTES
+            )
+            await run_slow(_store_picture, preset, source, to)
+        except (ProviderError, NotAPicture, DecoderFailed, StorageError) as exc:
+            logger.warning("The picture of preset %s is missing: %s", preset.remote_id, exc)
+            return False
+    return True
+
+
+def _store_picture(preset: Preset, source: Path, to: Path) -> None:
+    picture = make_rendition(source, to, max_side=PICTURE_SIDE)
+    name = preset.remote_id
+    if not _PLAIN_ID.fullmatch(name):
+        name = hashlib.sha256(name.encode()).hexdigest()[:40]
+    key = f"presets/{preset.account_id}/{preset.kind}-{name}.webp"
+    storage().save(key, to, content_type="image/webp")
+    Preset.objects.filter(pk=preset.pk).update(
+        picture_key=key, picture_width=picture.width, picture_height=picture.height
+    )
+
+
+def _without_picture(account: ProviderAccount) -> list[Preset]:
+    return list(
+        account.presets.filter(picture_key="", withdrawn_at=None).order_by("position", "kind")
+    )
+
+
+def _note_failure(account: ProviderAccount, why: str, at: datetime) -> None:
+    pause = RETRY_AFTER if account.presets_synced_at else FIRST_RETRY_AFTER
+    ProviderAccount.objects.filter(pk=account.pk).update(
+        presets_error=why[:200], presets_due_at=at + pause
+    )
+
+
+def _note_success(account: ProviderAccount, at: datetime, complete: bool) -> None:
+    ProviderAccount.objects.filter(pk=account.pk).update(
+        presets_error="",
+        presets_synced_at=at,
+        presets_due_at=at + (RENEW_AFTER if complete else RETRY_AFTER),
+    )
+
+
+async def _in_thread(call: Callable[..., Any], *args: Any) -> Any:
+    return await sync_to_async(call)(*args)

@@ -1,0 +1,169 @@
+"""Fetches pictures that a provider links to, and nothing else that a link could point at.
+
+A link in an answer is a stranger's text. Its host must be on the provider's list, every address
+the host resolves to must be public, the connection goes to the very address that was checked (a
+second look-up could answer differently), redirects are not followed and bytes are counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from generation.providers.errors import LinkBlocked, LinkDead, NotTaken, Refused, Unreachable
+from generation.providers.http import (
+    AnswerLost,
+    NotSent,
+    TimeLimits,
+    download_client,
+    open_response,
+    stream_body,
+)
+
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_PORTS = {"http": 80, "https": 443}
+# Python calls these global, and each of them carries an IPv4 address that may be anything but.
+_CARRIERS = tuple(
+    ipaddress.ip_network(text)
+    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+)
+
+
+class Downloader:
+    """Downloads from `hosts` (a leading dot takes subdomains) and from the sandbox's origin.
+
+    `sandbox_origin` such as `http://127.0.0.1:8001` opens exactly that scheme, host and port, and
+    is the only way to an address of this machine or a private network.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[str],
+        sandbox_origin: str = "",
+        resolve: Resolver | None = None,
+    ) -> None:
+        self._hosts = tuple(host.lower() for host in hosts)
+        self._sandbox = _origin(urlsplit(sandbox_origin)) if sandbox_origin else None
+        self._resolve = resolve or _resolve
+        self._client = download_client(TimeLimits(read=30.0))
+
+    async def fetch(self, url: str, to: Path, *, max_bytes: int) -> None:
+        """Stream the file at `url` into `to`, at most `max_bytes`.
+
+        Raises LinkBlocked for an address that must not be asked, LinkDead for one that answers 403,
+        404 or 410, Refused for a file that is too large, NotTaken where a later try may help.
+        """
+        parts = _split(url)
+        address = await self._checked_address(parts)
+        host = parts.hostname or ""
+        target = parts._replace(netloc=_netloc(address, parts.port), fragment="").geturl()
+        try:
+            async with open_response(
+                self._client,
+                "GET",
+                target,
+                headers={"Host": parts.netloc.rpartition("@")[2], "Accept-Encoding": "identity"},
+                extensions={"sni_hostname": host},
+            ) as response:
+                if response.status_code in (403, 404, 410):
+                    raise LinkDead("The link to the picture no longer works.")
+                if response.status_code != 200:
+                    raise NotTaken(f"The picture's server answered {response.status_code}.")
+                with to.open("wb") as file:
+                    size = 0
+                    async for chunk in stream_body(response):
+                        size += len(chunk)
+                        if size > max_bytes:
+                            raise Refused("The provider's picture is too large.", code="too_large")
+                        file.write(chunk)
+        except (NotSent, AnswerLost) as exc:
+            raise Unreachable(f"The picture could not be fetched ({exc}).") from exc
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._client.aclose()
+
+    async def _checked_address(self, parts: SplitResult) -> str:
+        """The address to connect to, after every rule was applied."""
+        host, port = (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
+        is_sandbox = self._sandbox is not None and _origin(parts) == self._sandbox
+        if not is_sandbox:
+            if parts.scheme not in _PORTS or port not in _PORTS.values():
+                raise LinkBlocked(f"Pictures are not fetched from {parts.scheme} port {port}.")
+            if not self._is_listed(host):
+                raise LinkBlocked(
+                    f"Pictures come from {host[:100]}, a host that is not on the list "
+                    "(SELLERPIC_FILE_HOSTS)."
+                )
+        try:
+            found = await self._resolve(host, port)
+        except OSError as exc:
+            raise Unreachable(f"{host[:100]} was not found.") from exc
+        addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in found]
+        if not addresses:
+            raise Unreachable(f"{host[:100]} was not found.")
+        fits = _is_near if is_sandbox else is_public
+        if not all(fits(address) for address in addresses):
+            raise LinkBlocked(f"{host[:100]} leads to an address that is not public.")
+        return str(addresses[0])
+
+    def _is_listed(self, host: str) -> bool:
+        return any(
+            host.endswith(entry) or host == entry[1:] if entry.startswith(".") else host == entry
+            for entry in self._hosts
+        )
+
+
+def is_public(address: _Address) -> bool:
+    """Whether packets to the address leave for the open internet and end where it says."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+        if any(address in network for network in _CARRIERS):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _is_near(address: _Address) -> bool:
+    """Where a sandbox may live: this machine, a private network, or the internet."""
+    return is_public(address) or (
+        (address.is_loopback or address.is_private)
+        and not address.is_link_local
+        and not address.is_unspecified
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # A port that is no number shows itself only when asked for.
+    except ValueError as exc:
+        raise LinkBlocked("The provider's link is malformed.") from exc
+    if not parts.hostname or "@" in parts.netloc or "\\" in url:
+        raise LinkBlocked("The provider's link is malformed.")
+    return parts
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    return (
+        parts.scheme,
+        (parts.hostname or "").lower(),
+        parts.port or _PORTS.get(parts.scheme, 0),
+    )
+
+
+def _netloc(address: str, port: int | None) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{port}" if port else host
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(info[4][0]) for info in infos]

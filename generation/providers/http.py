@@ -1,0 +1,173 @@
+"""The one place that speaks HTTP. Sorts every failure by one question: was anything sent?
+
+Everything else in the package uses the words of this module, so that the library underneath can be
+replaced by its maintained fork without touching an adapter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""No JSON answer of a provider comes near this; a larger body is not read on."""
+
+
+class NotSent(Exception):
+    """No connection was made: the other side has seen nothing."""
+
+
+class AnswerLost(Exception):
+    """The request was sent, or part of it was, and no whole answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds. `connect` until a connection stands, `read` and `write` for each silent stretch."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    write: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; ValueError where it is none."""
+        return json.loads(self.body)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds of a Retry-After header, where it has that form."""
+        try:
+            return max(0.0, float(self.headers.get("retry-after", "")))
+        except ValueError:
+            return None
+
+
+class ApiClient:
+    """Requests to one base address.
+
+    Reads share kept-alive connections. Every POST gets a connection of its own: a kept-alive one
+    may be closed by the server just as the request is sent, and then nobody knows whether it was
+    taken. Nothing is repeated here, redirects are not followed, and proxies of the environment
+    are not used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str],
+        reads: TimeLimits | None = None,
+        writes: TimeLimits | None = None,
+    ) -> None:
+        self._reads = _client(
+            reads or TimeLimits(), keep_alive=10, base_url=base_url, headers=headers
+        )
+        self._writes = _client(
+            writes or TimeLimits(read=60.0), keep_alive=0, base_url=base_url, headers=headers
+        )
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        """A read. Raises NotSent or AnswerLost; either may be repeated."""
+        return await self._send(self._reads, "GET", path, params=dict(params or {}))
+
+    async def post_json(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """A POST that is made once. After AnswerLost it may have been carried out."""
+        return await self._send(self._writes, "POST", path, json=dict(body))
+
+    async def post_file(self, path: str, field: str, file: Path, content_type: str) -> Answer:
+        """A multipart POST of one file."""
+        with file.open("rb") as stream:
+            return await self._send(
+                self._writes, "POST", path, files={field: (file.name, stream, content_type)}
+            )
+
+    async def put_file(self, url: str, file: Path) -> Answer:
+        """PUT a file's bytes to a presigned address, without the account's key."""
+        body = file.read_bytes()
+        headers = {"Content-Type": "application/octet-stream"}
+        async with _client(TimeLimits(read=60.0), keep_alive=0) as bare:
+            return await self._send(bare, "PUT", url, content=body, headers=headers)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._reads.aclose()
+        await self._writes.aclose()
+
+    async def _send(
+        self, client: httpx.AsyncClient, method: str, path: str, **kwargs: Any
+    ) -> Answer:
+        async with open_response(client, method, path, **kwargs) as response:
+            body = bytearray()
+            async for chunk in stream_body(response):
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise AnswerLost("The answer is too large.")
+            return Answer(response.status_code, _lower(response.headers), bytes(body))
+
+
+def download_client(limits: TimeLimits) -> httpx.AsyncClient:
+    """A client for one-off file downloads: no kept connection, no redirects, no proxies."""
+    return _client(limits, keep_alive=0)
+
+
+@asynccontextmanager
+async def open_response(
+    client: httpx.AsyncClient, method: str, url: str, **kwargs: Any
+) -> AsyncIterator[httpx.Response]:
+    """Send a request and yield the response with its body unread. Raises NotSent or AnswerLost."""
+    request = client.build_request(method, url, **kwargs)
+    try:
+        response = await client.send(request, stream=True)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+        raise NotSent(_reason(exc)) from exc
+    except httpx.HTTPError as exc:
+        raise AnswerLost(_reason(exc)) from exc
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def stream_body(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The decoded body in chunks. Raises AnswerLost where it breaks off or cannot be decoded."""
+    try:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+    except httpx.HTTPError as exc:
+        raise AnswerLost(_reason(exc)) from exc
+
+
+def _client(limits: TimeLimits, *, keep_alive: int, **kwargs: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(
+            connect=limits.connect, read=limits.read, write=limits.write, pool=limits.connect
+        ),
+        limits=httpx.Limits(max_connections=50, max_keepalive_connections=keep_alive),
+        follow_redirects=False,
+        trust_env=False,
+        **kwargs,
+    )
+
+
+def _reason(exc: Exception) -> str:
+    # Only the kind of failure: messages of the library may carry addresses with signatures.
+    return type(exc).__name__
+
+
+def _lower(headers: httpx.Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
