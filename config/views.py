@@ -57,7 +57,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     }
     states = {name: _state_of(name, check) for name, check in parts.items()}
     ready = all(state == "ok" for state in states.values())
-    return _uncached(JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503))
+    response = JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503)
+    response._has_been_logged = True  # type: ignore[attr-defined] # Probes repeat, errors do not.
+    return _uncached(response)
 
 
 def _state_of(name: str, check: Callable[[], None]) -> str:
