@@ -15,6 +15,7 @@ if "TEST_DATA_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["TEST_DATA_DIR"], ignore_errors=True)
 DATA = Path(os.environ["TEST_DATA_DIR"], os.environ.get("PYTEST_XDIST_WORKER", "main"))
 DATA.mkdir(exist_ok=True)
+(DATA / "static").mkdir(exist_ok=True)  # WhiteNoise warns where there is none.
 os.environ.update(
     ENV_FILES="0",
     MODE="embedded",

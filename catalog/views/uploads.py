@@ -85,10 +85,10 @@ def _upload(request: TeamRequest, upload_id: uuid.UUID) -> Upload:
 
 def _described(request: TeamRequest, upload: Upload) -> dict[str, Any]:
     state, asset = Upload.State(upload.state), upload.asset
-    if asset is not None and asset.renditions_at is None and upload.ended_at is not None:
-        # Else the tile would load an original of many megabytes to show a card.
-        if now() < upload.ended_at + _WAIT_FOR_RENDITIONS:
-            state, asset = Upload.State.RECEIVED, None
+    # Else the tile would load an original of many megabytes to show a card.
+    made = asset is None or asset.renditions_at is not None
+    if not made and upload.ended_at and now() < upload.ended_at + _WAIT_FOR_RENDITIONS:
+        state, asset = Upload.State.RECEIVED, None
     duplicate = None
     if upload.duplicate_of is not None:
         product = upload.duplicate_of.product
