@@ -120,6 +120,8 @@
       const walker = doc.querySelector("[data-walk-label]");
       if (walker) rows.push(row(walker.dataset.walkLabel, [cap("j"), cap("k")]));
     }
+    const search = doc.querySelector("[data-keys-search]");
+    if (search) search.hidden = !doc.querySelector('[data-hotkey="/"]');
     fill("page", rows);
     fill(
       "go",
