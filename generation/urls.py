@@ -1,6 +1,33 @@
-"""Routes of the app."""
+"""Routes of launches, jobs, reviews and results; all lie inside a team."""
 
-from django.urls import URLPattern
+from django.urls import include, path
+
+from generation.views import approved, products, queue, review, studio
 
 app_name = "generation"
-urlpatterns: list[URLPattern] = []
+
+in_team = [
+    path("studio/", studio.studio, name="studio"),
+    path("studio/launch", studio.job_create, name="job_create"),
+    path("studio/cost", studio.studio_cost, name="studio_cost"),
+    path("studio/stage", studio.studio_stage, name="studio_stage"),
+    path("studio/photos", studio.photo_list, name="photo_list"),
+    path("studio/presets", studio.preset_list, name="preset_list"),
+    path("queue/", queue.queue, name="queue"),
+    path("queue/poll", queue.queue_poll, name="queue_poll"),
+    path("jobs/<uuid:job_id>/", queue.job_detail, name="job_detail"),
+    path("jobs/<uuid:job_id>/cancel", queue.job_cancel, name="job_cancel"),
+    path("jobs/<uuid:job_id>/retry", queue.job_retry, name="job_retry"),
+    path("jobs/<uuid:job_id>/resolve", queue.job_resolve, name="job_resolve"),
+    path("review/", review.review_list, name="review_list"),
+    path("review/<uuid:job_id>/", review.review_detail, name="review_detail"),
+    path("results/<uuid:output_id>/decision", review.output_decide, name="output_decide"),
+    path("results/<uuid:output_id>/undo", review.output_undo, name="output_undo"),
+    path("results/<uuid:output_id>/download", approved.output_download, name="output_download"),
+    path("results/<uuid:output_id>/withdraw", approved.output_withdraw, name="output_withdraw"),
+    path("results/<uuid:output_id>/recover", queue.output_recover, name="output_recover"),
+    path("approved/", approved.approved, name="approved"),
+    path("products/<uuid:product_id>/results/", products.product_results, name="product_results"),
+]
+
+urlpatterns = [path("t/<slug:team_slug>/", include(in_team))]

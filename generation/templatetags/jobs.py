@@ -1,0 +1,79 @@
+"""Template tags of jobs, presets and verdicts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from catalog.storage import storage
+from generation.models import Decision, Output, Preset
+from teams.templatetags.ui import icon
+
+register = template.Library()
+
+_VERDICT_LOOKS: dict[str, tuple[str, str]] = {
+    Output.Verdict.WAITING: ("neutral", "circle-dashed"),
+    Output.Verdict.APPROVED: ("positive", "circle-check"),
+    Output.Verdict.REJECTED: ("negative", "circle-x"),
+    Output.Verdict.CHANGES_REQUESTED: ("warning", "message-square-text"),
+}
+
+
+@register.simple_tag
+def preset_url(preset: Preset) -> str:
+    """The address of our copy of a preset's picture; empty until it was fetched."""
+    return storage().url(preset.picture_key) if preset.picture_key else ""
+
+
+@register.simple_tag
+def undo_address(team_slug: str, decision: Decision) -> str:
+    """Where a decision is taken back."""
+    return reverse("generation:output_undo", args=[team_slug, decision.output_id])
+
+
+@register.filter
+def clock(seconds: int) -> str:
+    """Seconds as minutes and seconds: "1:05"."""
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+@register.filter
+def verdict_tone(verdict: str) -> str:
+    """The colour that a verdict wears."""
+    return _VERDICT_LOOKS[verdict][0]
+
+
+@register.simple_tag
+def verdict_icon(verdict: str) -> SafeString:
+    """The icon of a verdict."""
+    return icon(_VERDICT_LOOKS[verdict][1])
+
+
+@register.filter
+def verdict_word(verdict: str) -> str:
+    """A verdict in a word."""
+    return str(Output.Verdict(verdict).label)
+
+
+@register.filter
+def reason_words(decision: Decision) -> str:
+    """The reasons of a request for changes, in words."""
+    return ", ".join(str(Decision.Reason(reason).label) for reason in decision.reasons)
+
+
+@register.filter
+def seconds_since(moment: datetime, start: datetime) -> int:
+    """Whole seconds from `start` to `moment`."""
+    return int((moment - start).total_seconds())
+
+
+@register.filter
+def decision_word(decision: Decision) -> str:
+    """What a decision did, for its history."""
+    if decision.undoes_id is not None:
+        return _("Taken back")
+    return verdict_word(decision.verdict)

@@ -1,0 +1,255 @@
+"""The queue, kept up to date by delta polling, and the page of one job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID, uuid5
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+
+from generation import services
+from generation.forms import ResolveForm
+from generation.models import Job, Output, State
+from generation.views.keyset import EPOCH, MICROSECOND, capped_count, keyset_page
+from generation.views.rows import (
+    DONE,
+    FAILED,
+    RUNNING,
+    WAITING,
+    attempts_of,
+    job_rows,
+    jobs_for_rows,
+)
+from teams.access import Right, may, team_view
+from teams.credits import InsufficientCredits
+from teams.http import TeamRequest
+from teams.models import LedgerEntry, Team
+from teams.rates import rate_limited
+
+ROWS_SHOWN = 30
+#: A transaction may commit later than its `changed_at`; polls look back that far each time.
+OVERLAP = timedelta(seconds=3)
+DELTA_ROWS = 60
+RETRIES_PER_MINUTE = 60
+
+TABS: dict[str, tuple[object, tuple[State, ...]]] = {
+    "all": (gettext_lazy("All"), ()),
+    "running": (gettext_lazy("Running"), RUNNING),
+    "waiting": (gettext_lazy("Waiting"), WAITING),
+    "done": (gettext_lazy("Done"), DONE),
+    "failed": (gettext_lazy("Failed"), FAILED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One tab of the queue; `count` stops at 1,001."""
+
+    name: str
+    label: object
+    count: int
+    is_current: bool
+
+
+@require_safe
+@team_view(Right.VIEW)
+def queue(request: TeamRequest) -> TemplateResponse:
+    """The team's jobs, newest first; ?show= picks a tab, ?after= a page."""
+    show = _shown_tab(request)
+    since = now()
+    jobs = jobs_for_rows(request.team)
+    states = TABS[show][1]
+    if states:
+        jobs = jobs.filter(state__in=states)
+    page = keyset_page(
+        jobs, field="created_at", after=request.GET.get("after", ""), size=ROWS_SHOWN
+    )
+    context = {
+        "rows": job_rows(page.rows, request.team),
+        "next_cursor": page.next_cursor,
+        "is_first_page": not request.GET.get("after"),
+        "show": show,
+        "may_launch": may(request.membership, Right.LAUNCH),
+        **_heads(request.team, show),
+        "since": (since - EPOCH) // MICROSECOND,
+    }
+    return TemplateResponse(request, "generation/queue.html", context)
+
+
+@require_GET
+@team_view(Right.VIEW)
+def queue_poll(request: TeamRequest) -> HttpResponse:
+    """Rows that changed after ?since= (microseconds), with the counters; 204 when none did."""
+    show = _shown_tab(request)
+    try:
+        since = EPOCH + int(request.GET.get("since", "")) * MICROSECOND
+    except (ValueError, OverflowError):
+        since = now()
+    asked_at = now()
+    changed = list(
+        jobs_for_rows(request.team)
+        .filter(changed_at__gt=since - OVERLAP)
+        .order_by("-created_at", "-id")[:DELTA_ROWS]
+    )
+    if not changed:
+        return HttpResponse(status=204)
+    states = TABS[show][1]
+    rows = job_rows(changed, request.team)
+    context = {
+        "rows": [(row, not states or row.job.state in states) for row in rows],
+        "show": show,
+        "may_launch": may(request.membership, Right.LAUNCH),
+        **_heads(request.team, show),
+        "since": (asked_at - EPOCH) // MICROSECOND,
+    }
+    return TemplateResponse(request, "generation/_queue_delta.html", context)
+
+
+@require_safe
+@team_view(Right.VIEW)
+def job_detail(request: TeamRequest, job_id: UUID) -> TemplateResponse:
+    """One job: what was asked, what happened, what it cost, what came of it."""
+    return _job_page(request, _job(request.team, job_id))
+
+
+@require_POST
+@team_view(Right.LAUNCH)
+def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
+    """Stop a waiting job, or put the results of a sent one aside."""
+    job = _job(request.team, job_id)
+    was_finished = job.is_finished
+    if services.cancel_job(job=job, by=request.user):
+        text = _("Cancelled. %(n)d credits returned.") % {"n": job.price}
+    elif was_finished or job.is_finished:
+        text = _("This job had already ended.")
+    else:
+        text = _("It was sent already, so it is charged. Its results will be put aside.")
+    return _after_change(request, job_id, text)
+
+
+@require_POST
+@team_view(Right.LAUNCH)
+def job_retry(request: TeamRequest, job_id: UUID) -> HttpResponse:
+    """Launch the same inputs as a new job. A job is retried once, however often this is sent."""
+    job = _job(request.team, job_id)
+    if rate_limited(request, "launch", RETRIES_PER_MINUTE, 60):
+        return _after_change(
+            request, job_id, _("Too many launches in a short time. Wait a minute."), tone="negative"
+        )
+    try:
+        services.retry_job(job=job, by=request.user, request_key=uuid5(job.pk, "retry"))
+    except (services.LaunchRefused, InsufficientCredits) as refused:
+        return _after_change(request, job_id, str(refused), tone="negative")
+    return _after_change(request, job_id, _("1 job started."))
+
+
+@require_POST
+@team_view(Right.MANAGE_TEAM)
+def job_resolve(request: TeamRequest, job_id: UUID) -> HttpResponse:
+    """Say how to go on with a job whose launch got no answer."""
+    job = _job(request.team, job_id)
+    form = ResolveForm(request.POST)
+    if form.is_valid():
+        try:
+            services.resolve_unknown(
+                job=job,
+                by=request.user,
+                action=form.cleaned_data["action"],
+                remote_id=form.cleaned_data["remote_id"],
+            )
+        except services.JobMoved as moved:
+            form.add_error(None, moved.sentence)
+        except ValueError as refused:
+            form.add_error("remote_id", str(refused))
+        else:
+            messages.success(request, _("Noted. The job goes on."))
+            return redirect("generation:job_detail", request.team.slug, job_id)
+    return _job_page(request, _job(request.team, job_id), form=form, status=422)
+
+
+@require_POST
+@team_view(Right.REVIEW)
+def output_recover(request: TeamRequest, output_id: UUID) -> HttpResponse:
+    """Bring a result that was put aside back to review."""
+    output = get_object_or_404(Output, team=request.team, pk=output_id)
+    if services.recover_output(output=output):
+        messages.success(request, _("The result waits for review again."))
+    return redirect("generation:job_detail", request.team.slug, output.job_id)
+
+
+def _job_page(
+    request: TeamRequest, job: Job, *, form: ResolveForm | None = None, status: int = 200
+) -> TemplateResponse:
+    [row] = job_rows([job], request.team)
+    manages = may(request.membership, Right.MANAGE_TEAM)
+    context = {
+        "row": row,
+        "job": job,
+        "outputs": list(job.outputs.all()),
+        "events": list(job.events.all()),
+        "attempts": attempts_of(job) if manages else [],
+        "entries": list(
+            LedgerEntry.objects.filter(account__team=request.team, job=str(job.pk)).order_by("seq")
+        ),
+        "manages": manages,
+        "may_launch": may(request.membership, Right.LAUNCH),
+        "may_review": may(request.membership, Right.REVIEW),
+        "form": form,
+    }
+    return TemplateResponse(request, "generation/job_detail.html", context, status=status)
+
+
+def _job(team: Team, job_id: UUID) -> Job:
+    return get_object_or_404(
+        jobs_for_rows(team).prefetch_related(
+            Prefetch("outputs", Output.objects.select_related("asset", "decided_by")),
+            "outputs__asset__renditions",
+        ),
+        pk=job_id,
+    )
+
+
+def _after_change(
+    request: TeamRequest, job_id: UUID, text: str, *, tone: str = "positive"
+) -> HttpResponse:
+    """The job's row for the queue; without a script, back to where the form stood."""
+    if request.htmx and request.htmx.target == f"job-{job_id}":
+        [row] = job_rows([get_object_or_404(jobs_for_rows(request.team), pk=job_id)], request.team)
+        context = {"row": row, "may_launch": True}
+        response = TemplateResponse(request, "generation/_job_row.html", context)
+        trigger_client_event(response, "toast", {"text": text, "tone": tone})
+        return trigger_client_event(response, "queue-changed", {})
+    (messages.success if tone == "positive" else messages.error)(request, text)
+    page = "job_detail" if request.POST.get("from") == "job" else "queue"
+    where = [request.team.slug, job_id] if page == "job_detail" else [request.team.slug]
+    address = reverse(f"generation:{page}", args=where)
+    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
+
+
+def _shown_tab(request: TeamRequest) -> str:
+    show = request.GET.get("show", "all")
+    return show if show in TABS else "all"
+
+
+def _heads(team: Team, show: str) -> dict[str, object]:
+    """The tabs with their counts, and whether anything will still change by itself."""
+    counts = {
+        name: capped_count(Job.objects.for_team(team).filter(state__in=states))
+        for name, (_label, states) in TABS.items()
+        if states
+    }
+    counts["all"] = sum(counts.values())
+    tabs = [Tab(name, TABS[name][0], counts[name], name == show) for name in TABS]
+    active = counts["running"] + counts["waiting"]
+    return {"tabs": tabs, "active": active}

@@ -1,0 +1,251 @@
+"""A job as lists and pages show it: its words, its honest progress, its credits, its actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from django.db.models import Exists, F, OuterRef, Prefetch
+from django.utils.functional import cached_property
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from catalog.models import Asset
+from generation.models import Attempt, Job, JobInput, Output, Preset, State
+from generation.models.jobs import JobQuerySet
+from generation.operations import OPERATIONS, Operation
+from teams.models import Team
+
+WAITING = (State.QUEUED, State.PREPARING, State.READY)
+RUNNING = (State.SUBMITTING, State.RUNNING, State.COLLECTING, State.UNKNOWN, State.LOST)
+DONE = (State.SUCCEEDED, State.PARTIAL)
+FAILED = (State.FAILED, State.CANCELLED)
+
+#: Which colour a state wears; its word and its icon say the same.
+TONES: dict[str, str] = {
+    State.SUCCEEDED: "positive",
+    State.PARTIAL: "warning",
+    State.FAILED: "negative",
+    State.UNKNOWN: "warning",
+    State.LOST: "warning",
+    State.SUBMITTING: "accent",
+    State.RUNNING: "accent",
+    State.COLLECTING: "accent",
+}
+ICONS: dict[str, str] = {
+    State.SUCCEEDED: "circle-check",
+    State.PARTIAL: "circle-alert",
+    State.FAILED: "circle-x",
+    State.CANCELLED: "ban",
+    State.UNKNOWN: "circle-question-mark",
+    State.LOST: "circle-question-mark",
+    State.SUBMITTING: "send",
+    State.RUNNING: "loader",
+    State.COLLECTING: "download",
+}
+PROGRESS_STOPS_AT = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Seconds since the provider took the job, and how long such jobs usually take.
+
+    The provider tells no percentage, so the bar is time, and it stops at 95 %.
+    """
+
+    elapsed: int
+    typical: int
+
+    @property
+    def percent(self) -> int:
+        """How far the bar goes, 0 to 95."""
+        return min(PROGRESS_STOPS_AT, self.elapsed * 100 // max(self.typical, 1))
+
+
+class JobRow:
+    """One job with what its rows and pages say about it."""
+
+    def __init__(self, job: Job, *, typical: dict[str, int], at: datetime) -> None:
+        self.job = job
+        self._typical = typical
+        self._at = at
+
+    @property
+    def operation(self) -> Operation | None:
+        """What was asked for; None for an operation that this version no longer knows."""
+        return OPERATIONS.get(self.job.operation)
+
+    @property
+    def operation_label(self) -> str:
+        """The operation in words."""
+        return str(self.operation.label) if self.operation else self.job.operation
+
+    @cached_property
+    def photo(self) -> Asset | None:
+        """The source photo. Needs `inputs` prefetched, as `job_rows` does."""
+        return next((entry.asset for entry in self.job.inputs.all() if entry.asset), None)
+
+    @cached_property
+    def presets(self) -> list[tuple[str, Preset]]:
+        """The chosen presets with the label of their input."""
+        labels = {e.name: str(e.label) for e in self.operation.inputs} if self.operation else {}
+        return [
+            (labels.get(entry.name, entry.name), entry.preset)
+            for entry in self.job.inputs.all()
+            if entry.preset
+        ]
+
+    @cached_property
+    def outputs(self) -> list[Output]:
+        """The results by index, discarded ones left out."""
+        return [output for output in self.job.outputs.all() if not output.discarded]
+
+    @property
+    def title(self) -> str:
+        """The product's name, or the photo's."""
+        if self.job.product:
+            return self.job.product.name
+        return self.photo.name if self.photo else _("Deleted photo")
+
+    @property
+    def tone(self) -> str:
+        """The colour of the state's badge."""
+        return TONES.get(self.job.state, "neutral")
+
+    @property
+    def icon(self) -> str:
+        """The icon of the state's badge."""
+        return ICONS.get(self.job.state, "clock")
+
+    @property
+    def state_label(self) -> str:
+        """The state in a customer's words."""
+        job = self.job
+        if job.discard_requested_at and not job.is_finished:
+            return _("Cancelling, already sent")
+        if job.state in DONE and not job.outputs_waiting:
+            return _("Reviewed")
+        return str(State(job.state).label)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it will still change by itself."""
+        return not self.job.is_finished
+
+    @property
+    def progress(self) -> Progress | None:
+        """The time-based progress of a job that the provider works on."""
+        job = self.job
+        if job.state != State.RUNNING or job.submitted_at is None:
+            return None
+        elapsed = max(0, int((self._at - job.submitted_at).total_seconds()))
+        return Progress(elapsed, self._typical.get(job.operation, 60))
+
+    @property
+    def took(self) -> int | None:
+        """Seconds from the launch to the end."""
+        job = self.job
+        return int((job.finished_at - job.created_at).total_seconds()) if job.finished_at else None
+
+    @property
+    def credits(self) -> str:
+        """What happened to the job's credits so far."""
+        job = self.job
+        if job.captured is None:
+            return ngettext("%d credit held", "%d credits held", job.price) % job.price
+        if job.captured == 0 and job.price:
+            return ngettext("%d credit returned", "%d credits returned", job.price) % job.price
+        spent = ngettext("%d credit spent", "%d credits spent", job.captured) % job.captured
+        back = job.price - job.captured
+        return _("%(spent)s, %(back)d returned") % {"spent": spent, "back": back} if back else spent
+
+    @property
+    def can_review(self) -> bool:
+        """Whether there are pictures to look at."""
+        return self.job.state in DONE
+
+    @property
+    def can_cancel(self) -> bool:
+        """Whether cancelling stops it before anything is paid."""
+        return self.job.is_cancellable
+
+    @property
+    def can_discard(self) -> bool:
+        """Whether it was sent, so that only its results can be put aside; it is still paid."""
+        job = self.job
+        return not job.is_finished and not job.is_cancellable and job.discard_requested_at is None
+
+    @property
+    def retried(self) -> bool:
+        """Whether it was tried again; the new job stands in the list itself."""
+        return bool(getattr(self.job, "was_retried", False))
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether trying again with the same inputs makes sense."""
+        return self.job.state in FAILED and not self.retried and self.operation is not None
+
+    @property
+    def needs_decision(self) -> bool:
+        """Whether a person has to say how to go on, because the launch got no answer."""
+        return self.job.state == State.UNKNOWN
+
+    @property
+    def advice(self) -> str:
+        """What to do about a job that did not end well, as a sentence."""
+        job = self.job
+        if job.state == State.UNKNOWN:
+            return _("An admin of the team decides whether to run it again.")
+        if job.state == State.LOST:
+            return _("Nothing to do: it is asked for again every ten minutes for a day.")
+        if job.state == State.PARTIAL:
+            return _("The missing result was not charged.")
+        if job.state == State.FAILED:
+            if job.attempt_count == 0:
+                return _("Nothing was charged. Change the photo or the settings, then launch anew.")
+            return _("Nothing was charged. Try again; if it fails once more, use another photo.")
+        return ""
+
+
+def jobs_for_rows(team: Team) -> JobQuerySet:
+    """Jobs of a team with everything a row shows, in a constant number of queries."""
+    rows: JobQuerySet = (
+        Job.objects.for_team(team)
+        .select_related("product", "requested_by")
+        .prefetch_related(
+            Prefetch("inputs", JobInput.objects.select_related("asset", "preset").order_by("pk")),
+            "inputs__asset__renditions",
+        )
+        .annotate(was_retried=Exists(Job.objects.filter(retry_of=OuterRef("pk"))))
+    )
+    return rows
+
+
+def job_rows(jobs: list[Job], team: Team) -> list[JobRow]:
+    """Rows for jobs read by `jobs_for_rows`; one more query if any of them is at work."""
+    running = {job.operation for job in jobs if job.state == State.RUNNING}
+    typical = {operation: typical_seconds(team, operation) for operation in sorted(running)}
+    at = now()
+    return [JobRow(job, typical=typical, at=at) for job in jobs]
+
+
+def typical_seconds(team: Team, operation: str) -> int:
+    """The median of the team's latest twenty such jobs, else the table's figure. Seconds."""
+    recent = (
+        Job.objects.for_team(team)
+        .filter(operation=operation, submitted_at__isnull=False, remote_ended_at__isnull=False)
+        .order_by("-created_at", "-id")
+        .values_list("submitted_at", "remote_ended_at")[:20]
+    )
+    seconds = [(end - start).total_seconds() for start, end in recent if start and end]
+    if seconds:
+        return max(1, round(median(seconds)))
+    known = OPERATIONS.get(operation)
+    return known.typical_seconds if known else 60
+
+
+def attempts_of(job: Job) -> list[Attempt]:
+    """The submits of a job, in order."""
+    return list(job.attempts.order_by(F("number").asc()))

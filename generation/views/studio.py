@@ -1,0 +1,413 @@
+"""The studio: choose an operation, a photo and presets, see the price, launch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from django_htmx.http import trigger_client_event
+
+from catalog.models import Asset, Product
+from generation import services
+from generation.forms import LaunchForm
+from generation.models import Job, Pool, Preset, ProviderAccount, State
+from generation.operations import OPERATIONS, Input, InputKind, Operation
+from generation.providers.registry import current_account
+from generation.views.keyset import capped_count, keyset_page
+from generation.views.rows import WAITING
+from teams.access import RIGHTS, Right, team_view
+from teams.credits import InsufficientCredits
+from teams.http import TeamRequest
+from teams.models import Membership, Team
+from teams.rates import rate_limited
+
+PHOTOS_SHOWN = 12
+PRESETS_SHOWN = 18
+PRESETS_WITHOUT_SCRIPT = 240
+LAUNCHES_PER_MINUTE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One input of the operation as the page shows it: what there is to choose, what is chosen."""
+
+    input: Input
+    choices: list[Any]
+    chosen: Asset | Preset | None
+    next_cursor: str = ""
+    words: str = ""
+    errors: list[str] | None = None
+
+    @property
+    def is_photo(self) -> bool:
+        """Whether a photo of the team is asked for; a preset of the provider otherwise."""
+        return self.input.kind is InputKind.PHOTO
+
+    @property
+    def is_scene(self) -> bool:
+        """Whether leaving it empty keeps the photo's own background."""
+        return self.input.kind is InputKind.SCENE_PRESET
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a launch costs now, in credits, and how long it may wait."""
+
+    operation: Operation
+    available: int
+    slots: int
+    ahead: int
+    is_paused: bool
+    ask: list[str]
+
+    @property
+    def price(self) -> int:
+        """Credits that are held at the launch."""
+        return self.operation.total
+
+    @property
+    def after(self) -> int:
+        """Credits available after the launch."""
+        return self.available - self.price
+
+    @property
+    def is_affordable(self) -> bool:
+        """Whether the team can pay."""
+        return self.after >= 0
+
+    @property
+    def wait_minutes(self) -> int:
+        """About how long the job waits for a free place. 0 means that it starts at once."""
+        rounds = self.ahead // max(self.slots, 1)
+        return math.ceil(rounds * self.operation.typical_seconds / 60)
+
+
+@require_safe
+@team_view(Right.LAUNCH)
+def studio(request: TeamRequest) -> TemplateResponse:
+    """The page, with what the address chooses: ?operation=, and each input by its name."""
+    operation = _operation(request.GET)
+    account = current_account(operation.provider)
+    return _page(request, operation, account, request.GET)
+
+
+@require_GET
+@team_view(Right.LAUNCH)
+def studio_cost(request: TeamRequest) -> TemplateResponse:
+    """The launch bar and the plan above it, after any change of the form."""
+    operation = _operation(request.GET)
+    account = current_account(operation.provider)
+    context = {
+        "cost": _cost(request, operation, account),
+        "slots": [_chosen_slot(request.team, account, e, request.GET) for e in operation.inputs],
+        "account": account,
+    }
+    return TemplateResponse(request, "generation/_studio_cost.html", context)
+
+
+@require_GET
+@team_view(Right.LAUNCH)
+def studio_stage(request: TeamRequest) -> TemplateResponse:
+    """The chosen photo, large."""
+    operation = _operation(request.GET)
+    photos = [entry for entry in operation.inputs if entry.kind is InputKind.PHOTO]
+    photo = _photo(request.team, request.GET.get(photos[0].name, "")) if photos else None
+    return TemplateResponse(request, "generation/_studio_stage.html", {"photo": photo})
+
+
+@require_GET
+@team_view(Right.LAUNCH)
+def photo_list(request: TeamRequest) -> TemplateResponse:
+    """Photos of the products that match ?q=, the chosen one always among them."""
+    operation, entry = _asked_input(request.GET, {InputKind.PHOTO})
+    context = {"slot": _photo_slot(request.team, entry, request.GET), "operation": operation}
+    return TemplateResponse(request, _items(request, "photo"), context)
+
+
+@require_GET
+@team_view(Right.LAUNCH)
+def preset_list(request: TeamRequest) -> TemplateResponse:
+    """Presets of one kind: by name with ?q=, the following page with ?after=."""
+    operation, entry = _asked_input(request.GET, {InputKind.MODEL_PRESET, InputKind.SCENE_PRESET})
+    account = current_account(operation.provider)
+    context = {
+        "slot": _preset_slot(account, entry, request.GET),
+        "operation": operation,
+        "account": account,
+    }
+    return TemplateResponse(request, _items(request, "preset"), context)
+
+
+@require_POST
+@team_view(Right.LAUNCH)
+def job_create(request: TeamRequest) -> HttpResponse:
+    """Launch one job. The same request key a second time is the same job."""
+    operation = _operation(request.POST)
+    account = current_account(operation.provider)
+    form = LaunchForm(request.POST, team=request.team, operation=operation, account=account)
+    if rate_limited(request, "launch", LAUNCHES_PER_MINUTE, 60):
+        form.is_valid()
+        form.add_error(None, _("Too many launches in a short time. Wait a minute."))
+        return _refused(request, form, account, status=429)
+    if not form.is_valid():
+        return _refused(request, form, account)
+    chosen = form.chosen()
+    photo = next((value for value in chosen.values() if isinstance(value, Asset)), None)
+    try:
+        services.launch_job(
+            team=request.team,
+            by=request.user,
+            operation=operation.name,
+            request_key=form.cleaned_data["request_key"],
+            product=photo.product if photo else None,
+            inputs=chosen,
+        )
+    except services.LaunchRefused as refused:
+        form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
+        return _refused(request, form, account)
+    except InsufficientCredits as short:
+        form.add_error(None, str(short))
+        return _refused(request, form, account)
+    return _launched(request, operation, account)
+
+
+# --- Answers ----------------------------------------------------------------------------------
+
+
+def _launched(request: TeamRequest, operation: Operation, account: ProviderAccount) -> HttpResponse:
+    text = _("1 job started.")
+    queue = reverse("generation:queue", args=[request.team.slug])
+    if not request.htmx:
+        messages.success(request, text)
+        kept = {e.name: request.POST[e.name] for e in operation.inputs if request.POST.get(e.name)}
+        here = reverse("generation:studio", args=[request.team.slug])
+        return redirect(f"{here}?{urlencode({'operation': operation.name, **kept})}")
+    _forget_balance(request)
+    context = {
+        "cost": _cost(request, operation, account),
+        "slots": [_chosen_slot(request.team, account, e, request.POST) for e in operation.inputs],
+        "account": account,
+        "request_key": uuid4(),
+    }
+    response = TemplateResponse(request, "generation/_studio_launched.html", context)
+    toast = {"text": text, "tone": "positive", "url": queue, "url_text": _("View queue")}
+    return trigger_client_event(response, "toast", toast)
+
+
+def _refused(
+    request: TeamRequest, form: LaunchForm, account: ProviderAccount, *, status: int = 422
+) -> HttpResponse:
+    _forget_balance(request)
+    if not request.htmx:
+        return _page(request, form.operation, account, request.POST, form=form, status=status)
+    context = {
+        "cost": _cost(request, form.operation, account),
+        "slots": [
+            _chosen_slot(request.team, account, entry, request.POST, form=form)
+            for entry in form.operation.inputs
+        ],
+        "account": account,
+        "form": form,
+        "form_errors": _form_errors(form),
+        "focus": next((name for name in form.errors if name in form.fields), ""),
+    }
+    # 422 for every refusal: it is what htmx is told to swap.
+    return TemplateResponse(request, "generation/_studio_refused.html", context, status=422)
+
+
+def _page(
+    request: TeamRequest,
+    operation: Operation,
+    account: ProviderAccount,
+    values: QueryDict,
+    *,
+    form: LaunchForm | None = None,
+    status: int = 200,
+) -> TemplateResponse:
+    slots = []
+    for entry in operation.inputs:
+        if entry.kind is InputKind.PHOTO:
+            slots.append(_photo_slot(request.team, entry, values, form=form))
+        else:
+            slots.append(_preset_slot(account, entry, values, form=form))
+    photo = next((slot.chosen for slot in slots if slot.is_photo), None)
+    context = {
+        "operations": OPERATIONS.values(),
+        "operation": operation,
+        "account": account,
+        "slots": slots,
+        "photo": photo,
+        "cost": _cost(request, operation, account),
+        "form": form,
+        "form_errors": _form_errors(form),
+        "request_key": _request_key(form),
+    }
+    return TemplateResponse(request, "generation/studio.html", context, status=status)
+
+
+def _request_key(form: LaunchForm | None) -> UUID:
+    """A refused form keeps its key: it was not used."""
+    kept = form.cleaned_data.get("request_key") if form and form.is_bound else None
+    return kept if isinstance(kept, UUID) else uuid4()
+
+
+def _form_errors(form: LaunchForm | None) -> list[str]:
+    """Errors that belong to no visible field."""
+    if form is None:
+        return []
+    return [*form.non_field_errors(), *form.errors.get("request_key", [])]
+
+
+def _items(request: TeamRequest, kind: str) -> str:
+    """A following page is only its items; a new search is the whole list."""
+    return f"generation/_{kind}_{'items' if request.GET.get('after') else 'list'}.html"
+
+
+# --- What is chosen, and what there is to choose ----------------------------------------------
+
+
+def _operation(values: QueryDict) -> Operation:
+    name = values.get("operation", "")
+    if not name:
+        return next(iter(OPERATIONS.values()))
+    if name not in OPERATIONS:
+        raise Http404
+    return OPERATIONS[name]
+
+
+def _asked_input(values: QueryDict, kinds: set[InputKind]) -> tuple[Operation, Input]:
+    operation = _operation(values)
+    for entry in operation.inputs:
+        if entry.name == values.get("input") and entry.kind in kinds:
+            return operation, entry
+    raise Http404
+
+
+def _photo(team: Team, pk: str) -> Asset | None:
+    """A photo of the team by its id as an address tells it; None if there is none such."""
+    if not pk:
+        return None
+    try:
+        return _photos(team).filter(pk=pk).first()
+    except ValidationError:
+        return None
+
+
+def _photos(team: Team) -> QuerySet[Asset]:
+    return (
+        Asset.objects.for_team(team)
+        .photos()
+        .filter(product__archived_at=None)
+        .select_related("product")
+        .prefetch_related("renditions")
+    )
+
+
+def _photo_slot(
+    team: Team, entry: Input, values: QueryDict, *, form: LaunchForm | None = None
+) -> Slot:
+    words = values.get("q", "").strip()[:100]
+    # Pages of products link here with ?photo=, whatever the operation calls its input.
+    chosen = _photo(team, values.get(entry.name) or values.get("photo", ""))
+    rows = _photos(team)
+    if words:
+        rows = rows.filter(product__in=Product.objects.for_team(team).matching(words))
+    page = keyset_page(rows, field="created_at", after=values.get("after", ""), size=PHOTOS_SHOWN)
+    choices = page.rows
+    if chosen and not values.get("after"):
+        choices = [chosen, *(photo for photo in choices if photo.pk != chosen.pk)]
+    elif chosen:
+        choices = [photo for photo in choices if photo.pk != chosen.pk]
+    return Slot(entry, choices, chosen, page.next_cursor, words, _errors(form, entry))
+
+
+def _preset_slot(
+    account: ProviderAccount, entry: Input, values: QueryDict, *, form: LaunchForm | None = None
+) -> Slot:
+    words = values.get(f"{entry.name}_q", "").strip()[:100]
+    offered = Preset.objects.offered(account, entry.kind)
+    chosen = _preset(account, entry, values)
+    rows = offered.filter(name__icontains=words) if words else offered
+    size = PRESETS_WITHOUT_SCRIPT if values.get("presets") == "more" else PRESETS_SHOWN
+    page = keyset_page(
+        rows, field="position", after=values.get("after", ""), size=size, newest_first=False
+    )
+    choices = page.rows
+    on_page = {preset.pk for preset in choices}
+    if chosen and not values.get("after") and chosen.pk not in on_page:
+        choices = [chosen, *choices]
+    return Slot(entry, choices, chosen, page.next_cursor, words, _errors(form, entry))
+
+
+def _chosen_slot(
+    team: Team,
+    account: ProviderAccount,
+    entry: Input,
+    values: QueryDict,
+    *,
+    form: LaunchForm | None = None,
+) -> Slot:
+    chosen: Asset | Preset | None
+    if entry.kind is InputKind.PHOTO:
+        chosen = _photo(team, values.get(entry.name, ""))
+    else:
+        chosen = _preset(account, entry, values)
+    return Slot(entry, [], chosen, errors=_errors(form, entry))
+
+
+def _preset(account: ProviderAccount, entry: Input, values: QueryDict) -> Preset | None:
+    pk = values.get(entry.name, "")
+    if not pk:
+        return None
+    try:
+        return Preset.objects.offered(account, entry.kind).filter(pk=pk).first()
+    except ValidationError:
+        return None
+
+
+def _errors(form: LaunchForm | None, entry: Input) -> list[str] | None:
+    return [str(error) for error in form.errors.get(entry.name, [])] if form else None
+
+
+# --- Money and time ---------------------------------------------------------------------------
+
+
+def _cost(request: TeamRequest, operation: Operation, account: ProviderAccount) -> Cost:
+    available = request.team.credit_account.available
+    pool = Pool.objects.filter(account=account, name=operation.pool).first()
+    slots, ahead = 0, 0
+    if pool is not None:
+        slots = pool.slots
+        ahead = capped_count(
+            Job.objects.filter(pool=pool, state__in=[*WAITING, State.SUBMITTING, State.RUNNING])
+        )
+    ask: list[str] = []
+    if available < operation.total:
+        managers = [role for role, rights in RIGHTS.items() if Right.MANAGE_TEAM in rights]
+        members = (
+            Membership.objects.filter(team=request.team, role__in=managers)
+            .exclude(user_id=request.user.pk)
+            .select_related("user")
+            .order_by("pk")[:3]
+        )
+        ask = [member.user.get_full_name() for member in members]
+    paused = account.closed_until is not None and account.closed_until > now()
+    return Cost(operation, available, slots, ahead, paused, ask)
+
+
+def _forget_balance(request: TeamRequest) -> None:
+    """The account was read before the launch moved it."""
+    request.team.credit_account.refresh_from_db()
