@@ -1,0 +1,105 @@
+"""Every page of the shell and of products: no fault for axe, no sideways scroll, no console error."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from tests.factories import make_product
+
+SHAPES = [("light", 1280), ("light", 390), ("dark", 1280), ("dark", 390)]
+
+
+@pytest.fixture
+def addresses(live_server, live_team, product, photo):
+    for number in range(6):
+        make_product(live_team, f"Coat {number} with a name that goes on for quite a while")
+    slug = live_team.slug
+    where = [slug, product.pk]
+    bare = make_product(live_team, "Bare").pk
+    paths = {
+        "grid": reverse("catalog:product_list", args=[slug]),
+        "table": reverse("catalog:product_list", args=[slug], query={"layout": "table"}),
+        "nothing found": reverse("catalog:product_list", args=[slug], query={"q": "zzz"}),
+        "new": reverse("catalog:product_create", args=[slug]),
+        "product": reverse("catalog:product_detail", args=where),
+        "product without photos": reverse("catalog:product_detail", args=[slug, bare]),
+        "edit": reverse("catalog:product_edit", args=where),
+        "404": "/t/nowhere/products/",
+    }
+    return {name: live_server.url + path for name, path in paths.items()}
+
+
+@pytest.mark.parametrize(("scheme", "width"), SHAPES)
+def test_pages_have_no_fault_and_do_not_scroll_sideways(
+    sign_in, alice, addresses, faults, allowed, scheme, width
+):
+    allowed.append("404")
+    page = sign_in(alice)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 860})
+    wrong = {}
+    for name, address in addresses.items():
+        page.goto(address)
+        page.wait_for_load_state("load")
+        if found := faults():
+            wrong[name] = found
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong[f"{name} scrolls"] = True
+    assert wrong == {}
+
+
+def test_pages_fit_into_320_pixels(sign_in, alice, addresses, allowed):
+    allowed.append("404")
+    page = sign_in(alice)
+    page.set_viewport_size({"width": 320, "height": 640})
+    wide = []
+    for name, address in addresses.items():
+        page.goto(address)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
+    assert wide == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_open_menus_and_dialogs_have_no_fault(sign_in, alice, addresses, faults, scheme):
+    page = sign_in(alice)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(addresses["product"])
+    for opener in ("user-menu", "product-menu"):
+        page.locator(f"[popovertarget={opener}]").click()
+        assert page.locator(f"#{opener}").is_visible()
+        assert faults() == []
+        page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert page.locator("#help").is_visible()
+    assert faults() == []
+
+
+def test_a_refused_form_has_no_fault_and_takes_the_focus(
+    sign_in, alice, addresses, faults, allowed
+):
+    allowed.append("422")
+    page = sign_in(alice)
+    page.goto(addresses["new"])
+    page.get_by_label("SKU").fill("LS-1")
+    page.get_by_role("button", name="Create product").click()
+    page.wait_for_selector("[role=alert]")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    assert faults() == []
+
+
+def test_pages_can_be_read_without_scripts(browser, live_server, alice, product, photo):
+    from django.test import Client
+
+    client = Client()
+    client.force_login(alice)
+    context = browser.new_context(java_script_enabled=False)
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value}
+    context.add_cookies([{**cookie, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(live_server.url + reverse("catalog:product_list", args=[product.team.slug]))
+    page.get_by_role("link", name="Linen shirt").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Linen shirt"
+    assert page.locator(".tile").count() == 1
+    context.close()
