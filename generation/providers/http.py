@@ -7,9 +7,11 @@ replaced by its maintained fork without touching an adapter.
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +162,15 @@ def _client(limits: TimeLimits, *, keep_alive: int, **kwargs: Any) -> httpx.Asyn
         limits=httpx.Limits(max_connections=50, max_keepalive_connections=keep_alive),
         follow_redirects=False,
         trust_env=False,
+        verify=_trust(),
         **kwargs,
     )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Reading the certificates takes longer than most requests, so all clients share them."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _reason(exc: Exception) -> str:

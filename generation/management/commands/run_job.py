@@ -1,0 +1,210 @@
+"""`manage.py run_job`: the main job from the shell, through the services that the pages use.
+
+The work is done by the worker of a running installation; this command launches, waits and writes
+the results to files. Exit code 0 means that every expected result came back; a partial or failed
+job, a refusal and a time-out give 1 (what was delivered is still written).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.core.management.base import BaseCommand, CommandError
+
+from catalog.models import Asset, Product, Upload
+from catalog.services import UploadRefused, create_product, finish_upload, start_upload
+from catalog.storage import INCOMING_TYPE, storage
+from generation.engine.heartbeat import worker_is_alive
+from generation.models import Job, Output, Preset, State
+from generation.operations import OPERATIONS, InputKind
+from generation.providers.registry import current_account
+from generation.services import LaunchRefused, launch_job
+from teams.credits import InsufficientCredits
+from teams.models import Membership, Role, Team, User
+
+PRODUCT = "Shell jobs"
+"""The product that photos from the shell belong to unless --product names another."""
+
+_LOOK_EVERY = 0.3
+_EXTENSIONS = {"jpeg": "jpg"}
+_Found = TypeVar("_Found")
+
+
+class Command(BaseCommand):
+    """See the module docstring."""
+
+    help = "Run one job with a photo file and write its results into a folder."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Name what to run, on what, and where the results go."""
+        parser.add_argument("--team", required=True, help="slug of the team that pays")
+        parser.add_argument("--operation", default="swap_model", choices=sorted(OPERATIONS))
+        parser.add_argument("--image", required=True, type=Path, help="photo file")
+        parser.add_argument(
+            "--preset", default="", help="id or name of a model; default: the first"
+        )
+        parser.add_argument("--scene", default="", help="id or name of a scene")
+        parser.add_argument("--product", default="", help=f"SKU; default: product {PRODUCT!r}")
+        parser.add_argument("--out", required=True, type=Path, help="folder for the results")
+        parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
+        parser.add_argument("--timeout", type=float, default=900, help="seconds to wait")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the job and end with exit code 0 or 1."""
+        self._ends_at = time.monotonic() + options["timeout"]
+        self._as_json = options["json"]
+        try:
+            job = self._launch(options)
+        except (CommandError, LaunchRefused, InsufficientCredits, UploadRefused) as exc:
+            self._report(None, "not_launched", 0, [])
+            raise CommandError(str(exc)) from exc
+        try:
+            self._follow(job)
+        finally:
+            job.refresh_from_db()
+            paths = self._write_results(job, options["image"], options["out"])
+            self._report(job, job.state, job.captured or 0, paths)
+        if job.state != State.SUCCEEDED:
+            raise CommandError(job.error or f"The job ended as: {job.get_state_display()}.")
+
+    # Steps --------------------------------------------------------------------------------------
+
+    def _launch(self, options: dict[str, Any]) -> Job:
+        team = Team.objects.filter(slug=options["team"]).first()
+        if team is None:
+            raise CommandError(f"There is no team {options['team']!r}.")
+        image: Path = options["image"]
+        if not image.is_file():
+            raise CommandError(f"There is no file {image}.")
+        options["out"].mkdir(parents=True, exist_ok=True)
+        if not worker_is_alive():
+            raise CommandError("No worker is running. Start one with `make run`, then try again.")
+        owner = Membership.objects.select_related("user").filter(team=team, role=Role.OWNER).first()
+        if owner is None:
+            raise CommandError("The team has no owner to launch the job for.")
+        operation = OPERATIONS[options["operation"]]
+        inputs: dict[str, Asset | Preset] = {}
+        for entry in operation.inputs:
+            if entry.kind is InputKind.MODEL_PRESET:
+                inputs[entry.name] = self._find_preset(entry.kind, options["preset"])
+            elif entry.kind is InputKind.SCENE_PRESET and options["scene"]:
+                inputs[entry.name] = self._find_preset(entry.kind, options["scene"])
+        product = _find_product(team, owner.user, options["product"])
+        photo = self._upload(product, owner.user, image)
+        inputs |= {entry.name: photo for entry in operation.inputs if entry.kind is InputKind.PHOTO}
+        job = launch_job(
+            team=team,
+            by=owner.user,
+            operation=operation.name,
+            request_key=uuid.uuid4(),
+            product=product,
+            inputs=inputs,
+        )
+        self._say(f"Job {job.pk}: {operation.label}, {job.price} credits held.")
+        return job
+
+    def _find_preset(self, kind: InputKind, wanted: str) -> Preset:
+        account = current_account()
+
+        def find() -> Preset | None:
+            for preset in Preset.objects.offered(account, kind.value):
+                names = (preset.remote_id, str(preset.pk), preset.name.casefold())
+                if not wanted or wanted in names or wanted.casefold() == names[2]:
+                    return preset
+            account.refresh_from_db()
+            if account.presets_synced_at is None:
+                return None  # The worker is just reading the list for the first time.
+            raise CommandError(
+                f"No preset {wanted!r} is offered." if wanted else "No presets are offered."
+            )
+
+        return self._wait_for(find, "the list of presets")
+
+    def _upload(self, product: Product, by: User, image: Path) -> Asset:
+        upload, _ticket = start_upload(
+            product=product, by=by, name=image.name, bytes_=image.stat().st_size
+        )
+        storage().save(upload.key, image, content_type=INCOMING_TYPE)
+        finish_upload(upload)
+
+        def find() -> Asset | None:
+            upload.refresh_from_db()
+            if upload.state == Upload.State.REFUSED:
+                if upload.duplicate_of is not None:
+                    return upload.duplicate_of
+                raise UploadRefused(upload.error)
+            return upload.asset
+
+        return self._wait_for(find, "the check of the photo")
+
+    def _follow(self, job: Job) -> None:
+        shown = ""
+        started = time.monotonic()
+
+        def ended() -> bool | None:
+            nonlocal shown
+            job.refresh_from_db()
+            if job.state != shown:
+                shown = job.state
+                self._say(f"{time.monotonic() - started:6.1f} s  {job.get_state_display()}")
+            return job.is_finished or None
+
+        self._wait_for(ended, "the job; it goes on and its results will be in the review")
+
+    def _write_results(self, job: Job, image: Path, out: Path) -> list[Path]:
+        paths = []
+        stem = re.sub(r"[^\w.-]+", "-", image.stem) or "result"
+        outputs = job.outputs.filter(state=Output.State.DELIVERED).select_related("asset")
+        for output in outputs.order_by("index"):
+            if output.asset is not None:
+                extension = _EXTENSIONS.get(output.asset.format, output.asset.format)
+                path = out / f"{stem}-{output.letter}.{extension}"
+                storage().fetch(output.asset.key, path)
+                paths.append(path)
+        return paths
+
+    # Words --------------------------------------------------------------------------------------
+
+    def _wait_for(self, find: Callable[[], _Found | None], what: str) -> _Found:
+        while (found := find()) is None:
+            if time.monotonic() > self._ends_at:
+                raise CommandError(f"Time is over, waiting for {what}.")
+            time.sleep(_LOOK_EVERY)
+        return found
+
+    def _say(self, line: str) -> None:
+        self.stderr.write(line, style_func=str)
+
+    def _report(self, job: Job | None, state: str, credits_charged: int, paths: list[Path]) -> None:
+        names = [str(path) for path in paths]
+        if self._as_json:
+            told = {
+                "job": str(job.pk) if job else None,
+                "state": state,
+                "credits_charged": credits_charged,
+                "outputs": names,
+            }
+            self.stdout.write(json.dumps(told))
+        elif job is not None:
+            self.stdout.write(f"{job.get_state_display()}, {credits_charged} credits spent.")
+            for name in names:
+                self.stdout.write(name)
+
+
+def _find_product(team: Team, by: User, sku: str) -> Product:
+    products = Product.objects.for_team(team)
+    if sku:
+        product = products.filter(sku=sku).first()
+        if product is None:
+            raise CommandError(f"The team has no product with the SKU {sku!r}.")
+        return product
+    return products.filter(name=PRODUCT, sku="").first() or create_product(
+        team=team, by=by, name=PRODUCT
+    )

@@ -1,0 +1,127 @@
+"""One question sorts every answer to a paid POST: may it be sent again?"""
+
+import json
+import socket
+
+import pytest
+
+from generation.providers.errors import (
+    AccountClosed,
+    Busy,
+    NotFound,
+    NotTaken,
+    OutcomeUnknown,
+    Refused,
+    Unreachable,
+)
+from tests.providers.conftest import IMPATIENT, answer_of, raw_server, speak
+
+
+def envelope(code, data=None, msg="", success=None, **more):
+    return json.dumps(
+        {
+            "code": code,
+            "data": data,
+            "msg": msg,
+            "success": code == 0 if success is None else success,
+            "traceId": "t-1",
+            **more,
+        }
+    )
+
+
+def swap(client):
+    return client.swap_model(model_image_key="UPLOAD/a.jpg", model_id="5")
+
+
+ANSWERS = [
+    ("busy at any status", answer_of(500, envelope(30003)), Busy),
+    ("busy as text", answer_of(200, envelope("30003")), Busy),
+    ("key refused", answer_of(401, "no"), AccountClosed),
+    ("key refused in the envelope", answer_of(403, envelope(403, msg="Forbidden")), AccountClosed),
+    ("no credits", answer_of(200, envelope(1, msg="Insufficient balance")), AccountClosed),
+    ("redirected", answer_of(302, "", headers="Location: https://x.example/\r\n"), AccountClosed),
+    ("asked to pause", answer_of(429, "slow", headers="Retry-After: 7\r\n"), NotTaken),
+    ("bad request", answer_of(200, envelope(4711, msg="modelId is wrong")), Refused),
+    ("bad request by status", answer_of(400, "no"), Refused),
+    ("no such path", answer_of(404, "no"), NotFound),
+    ("html of a gateway", answer_of(502, "<html>"), OutcomeUnknown),
+    ("envelope of a broken server", answer_of(500, envelope(1, msg="oops")), OutcomeUnknown),
+    ("good status, no JSON", answer_of(200, "<html>"), OutcomeUnknown),
+    ("good code, no data", answer_of(200, envelope(0)), OutcomeUnknown),
+    ("good code, no id", answer_of(200, envelope(0, {})), OutcomeUnknown),
+    ("good code, not a success", answer_of(200, envelope(0, {"id": "1"}, success=False)), OutcomeUnknown),
+    ("not an object", answer_of(200, "[1]"), OutcomeUnknown),
+    ("half an answer", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", OutcomeUnknown),
+    ("not HTTP", b"hello\r\n\r\n", OutcomeUnknown),
+    ("hung up", None, OutcomeUnknown),
+    ("silence", b"", OutcomeUnknown),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [case[1:] for case in ANSWERS], ids=[case[0] for case in ANSWERS]
+)
+def test_sorts_every_answer_and_never_asks_twice(answer, expected):
+    with raw_server(answer) as (url, seen), pytest.raises(expected) as failure:
+        speak(url, swap, submit_limits=IMPATIENT)
+
+    assert type(failure.value) is expected
+    assert len(seen) == 1
+    if expected is NotTaken:
+        assert failure.value.retry_after == 7.0
+
+
+def test_an_id_that_comes_as_a_number_stays_whole():
+    with raw_server(answer_of(200, envelope(0, {"id": 1963000000000000123}))) as (url, _seen):
+        assert speak(url, swap).remote_id == "1963000000000000123"
+
+
+def test_unknown_keys_of_an_answer_are_ignored():
+    body = envelope(0, {"id": "9", "more": 1}, request_id="7c1e")
+    with raw_server(answer_of(200, body)) as (url, _seen):
+        task = speak(url, swap)
+
+    assert (task.remote_id, task.trace_id) == ("9", "t-1")
+
+
+def test_a_host_that_is_down_was_sent_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+
+    with pytest.raises(Unreachable):
+        speak(f"http://127.0.0.1:{port}", swap)
+
+
+def test_every_submit_has_a_connection_of_its_own():
+    body = envelope(0, {"id": "9"})
+    alive = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    async def twice(client):
+        await swap(client)
+        await swap(client)
+
+    with raw_server(alive) as (url, seen):
+        speak(url, twice)
+
+    assert len(seen) == 2
+    assert all(b"authorization: bearer sandbox" in request.lower() for request in seen)
+
+
+def test_a_task_without_items_is_just_created():
+    with raw_server(answer_of(200, envelope(0, {"resultList": []}))) as (url, _seen):
+        status = speak(url, lambda c: c.status("9"))
+
+    assert not status.is_final
+
+
+def test_a_file_that_is_still_being_written_is_asked_for_later(tmp_path):
+    from generation.providers.base import ItemState, RemoteItem
+
+    item = RemoteItem("9", ItemState.SUCCEEDED)
+    body = envelope(0, {"status": "RUNNING", "fileUrl": None})
+    with raw_server(answer_of(200, body)) as (url, _seen), pytest.raises(NotTaken) as failure:
+        speak(url, lambda c: c.fetch_output(item, tmp_path / "x"))
+
+    assert failure.value.retry_after == 60
+    assert not (tmp_path / "x").exists()
