@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from teams.models import User
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     """Accounts by invitation, one message for every failed sign-in, links to BASE_URL."""
@@ -48,3 +50,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             page = f"{settings.BASE_URL}{reverse('account_reset_password')}"
             context = {**context, "password_reset_url": page}
         super().send_mail(template_prefix, email, context)
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Tell people what happened to their account, at the address of the account.
+
+        allauth looks in its own table of addresses, where invited people have no row.
+        """
+        super().send_notification_mail(template_prefix, user, context, email or user.email)

@@ -149,3 +149,8 @@ class LedgerEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.d_posted:+d}/{self.d_held:+d} ({self.key})"
+
+    @property
+    def available_after(self) -> int:
+        """Credits that could be held for new jobs after this movement."""
+        return self.posted_after - self.held_after
