@@ -7,8 +7,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-import config.transport
-from config import logs
+from config import logs, transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -25,6 +24,12 @@ _REQUEST_HEADER = "diptych_request"
 @signals.setup_logging.connect
 def keep_logging_of_django(**kwargs: Any) -> None:
     """Celery sets up no logging of its own while somebody listens to this signal."""
+
+
+@signals.worker_shutting_down.connect
+def wait_for_no_more_messages(**kwargs: Any) -> None:
+    """Let a worker that reads from files end without waiting for its next poll."""
+    transport.stopping.set()
 
 
 @signals.before_task_publish.connect
@@ -46,6 +51,3 @@ def leave_task(**kwargs: Any) -> None:
     """Threads of the pool are used again; the next task starts clean."""
     logs.task.set("")
     logs.request_id.set("")
-
-
-__all__ = ["app", "config"]

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.files.base import ContentFile
 from django.core.management import call_command
-from whitenoise.storage import (  # type: ignore[import-untyped]
+from whitenoise.compress import Compressor
+from whitenoise.storage import (
     CompressedManifestStaticFilesStorage,
 )
 
@@ -44,6 +45,10 @@ class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
             self._save(ENTRY, ContentFile(css.encode()))
             paths = {**paths, ENTRY: (self, ENTRY)}
         yield from super().post_process(paths, dry_run, **options)
+
+    def create_compressor(self, **options: Any) -> Compressor:
+        """Brotli takes seconds of the first start and saves nothing on loopback."""
+        return Compressor(use_brotli=not settings.EMBEDDED, **options)
 
     def _joined(self, name: str, paths: dict[str, Any], inside: tuple[str, ...]) -> str:
         """The style sheet with its imports in place, addresses relative to the entry's folder."""

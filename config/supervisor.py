@@ -166,7 +166,8 @@ class Supervisor:
             for raw in stream:
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
                 running.log.emit(logging.makeLogRecord({"msg": line}))
-                if words := for_terminal(line):
+                # While stopping, processes say goodbye in their own manner; nobody needs to read it.
+                if (words := for_terminal(line)) and (not self._signals or words != line):
                     self._echo(f"{running.child.name}: {words}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.timezone import now
 
 from config.backups import backup_before_migrating
 from config.data_dir import publish_ports
@@ -24,6 +27,7 @@ from config.env import BASE_DIR
 from config.management.commands.seed_demo import demo_sign_in
 from config.static_storage import collect_if_changed
 from config.supervisor import Child, Supervisor
+from generation.models import EngineLease
 from teams.models import User
 
 _READY_SECONDS = 60
@@ -52,8 +56,12 @@ class Command(BaseCommand):
             )
         sandbox_port = _sandbox_port() if settings.SANDBOX else settings.SANDBOX_PORT
         publish_ports(port=settings.PORT, sandbox_port=sandbox_port)
-        self.stdout.write("Starting Diptych …")
-        self._prepare()
+        self._echo("Starting Diptych …")
+        try:
+            self._prepare()
+        except KeyboardInterrupt:
+            self._echo("Stopped while starting; the next start goes on from here.")
+            sys.exit(130)
         supervisor = Supervisor(
             _children(),
             log_dir=settings.DATA_DIR / "logs",
@@ -61,20 +69,21 @@ class Command(BaseCommand):
             echo=self._echo,
         )
         threading.Thread(
-            target=self._announce, args=(supervisor, started, sandbox_port), daemon=True
+            target=self._announce, args=(supervisor, started, now(), sandbox_port), daemon=True
         ).start()
         code = supervisor.run()
         self._echo("Diptych has stopped.")
         sys.exit(code)
 
     def _echo(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        # A terminal that was closed must not take the installation down.
+        with contextlib.suppress(OSError):
+            self.stdout.write(line)
+            self.stdout.flush()
 
     def _prepare(self) -> None:
         """Bring database and static files up to date; a second start finds nothing to do."""
-        collected = threading.Thread(target=collect_if_changed)
-        collected.start()
+        collect_if_changed()
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             if executor.loader.applied_migrations and not settings.DATABASE_URL:
@@ -83,19 +92,20 @@ class Command(BaseCommand):
             call_command("createcachetable", verbosity=0)
         if not User.objects.exists():
             call_command("seed_demo")
-        collected.join()
         connection.close()
 
-    def _announce(self, supervisor: Supervisor, started: float, sandbox_port: int) -> None:
+    def _announce(
+        self, supervisor: Supervisor, started: float, began: datetime, sandbox_port: int
+    ) -> None:
         """Say where to go once every part answers."""
         sign_in = demo_sign_in()
-        connection.close()
         missing = "web"
         while time.monotonic() - started < _READY_SECONDS and not supervisor.is_stopping:
-            missing = _missing_parts()
+            missing = _missing_parts(began)
             if not missing:
                 break
             time.sleep(0.1)
+        connection.close()
         if supervisor.is_stopping:
             return
         if missing:
@@ -158,11 +168,14 @@ def _sandbox_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _missing_parts() -> str:
-    """Parts that are not ready yet, by /readyz; empty when all are."""
+def _missing_parts(began: datetime) -> str:
+    """Parts that are not ready yet, by /readyz; empty when all are.
+
+    A sign of life that the worker of an earlier start left behind does not count.
+    """
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{settings.PORT}/readyz", timeout=5):
-            return ""
+            return "" if EngineLease.objects.filter(beat_at__gte=began).exists() else "worker"
     except urllib.error.HTTPError as answer:
         with answer:
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
@@ -27,6 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Become the worker."""
         lifeline.watch()
+        # Root is warned about because a pickled message could run code; ours are JSON alone.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
         if not settings.CELERY_BROKER_URL.startswith("files:"):
             memory_cap = (
                 ["--max-memory-per-child", "600000"] if options["pool"] == "prefork" else []
