@@ -20,6 +20,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from django.db.models import F
+from django.utils import timezone
 
 from teams.models import OutgoingMail
 
@@ -77,6 +78,12 @@ def send_due_mail(now: datetime) -> int:
             mine.update(sent_at=now, last_error="")
             sent += 1
     return sent
+
+
+def send_again(mail_id: int) -> bool:
+    """Try a mail that was given up anew, now. False for any other mail."""
+    given_up = OutgoingMail.objects.filter(pk=mail_id, sent_at=None, given_up_at__isnull=False)
+    return given_up.update(given_up_at=None, attempts=0, due_at=timezone.now()) == 1
 
 
 def _put_off(mail: OutgoingMail, error: Exception, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -103,11 +104,18 @@ def _mail_invitation(invitation: Invitation, by: User, link: str) -> None:
         "link": link,
         "days": INVITATION_DAYS,
     }
-    EmailMessage(
-        subject=" ".join(render_to_string("teams/email/invitation_subject.txt", context).split()),
-        body=render_to_string("teams/email/invitation_message.txt", context),
-        to=[invitation.email],
-    ).send()
+    _send("invitation", invitation.email, context)
+
+
+def send_welcome(*, user: User, team: Team) -> None:
+    """Mail the owner of a new team the link by which they set their first password."""
+    _send("welcome", user.email, {"team": team, "link": set_password_link(user)})
+
+
+def _send(template: str, to: str, context: dict[str, Any]) -> None:
+    subject = render_to_string(f"teams/email/{template}_subject.txt", context)
+    body = render_to_string(f"teams/email/{template}_message.txt", context)
+    EmailMessage(subject=" ".join(subject.split()), body=body, to=[to]).send()
 
 
 def find_invitation(secret: str) -> Invitation:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Count, Q, Value, When
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.timezone import now
@@ -88,6 +88,10 @@ class TeamQuerySet(models.QuerySet["Team"]):
     def with_balance(self) -> TeamQuerySet:
         """Join the credit account, so that `team.credit_account` costs no further query."""
         return self.select_related("credit_account")
+
+    def with_member_count(self) -> TeamQuerySet:
+        """Add `member_count`."""
+        return self.annotate(member_count=Count("memberships", distinct=True))
 
 
 class Team(models.Model):
