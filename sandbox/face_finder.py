@@ -25,7 +25,7 @@ _CANON = 9.0
 """Half a face's width in pixels at the scale where it is looked for."""
 _STEP = 1.22
 _LEAST_HALF = 7.0
-_LEAST_LIKENESS = 0.6
+_LEAST_LIKENESS = 0.55
 
 # The window of a face that is compared, in half widths around the point between the eyes.
 _LEFT, _TOP, _RIGHT, _BOTTOM = -0.85, -0.55, 0.85, 1.2
@@ -77,13 +77,13 @@ def find_faces(photo: Image.Image) -> list[Face]:
     light = work.convert("L").point(_LOG)
     skin = skin_likelihood(work)
     candidates: list[tuple[int, float, float, float]] = []
-    half = max(_LEAST_HALF, 0.03 * min(size))
+    half = max(_LEAST_HALF, 0.035 * min(size))
     while half < min(size) * 0.45:
         for score, x, y in _candidates(light, skin, half):
             candidates.append((score, x, y, half))
         half *= _STEP
     faces = [_refine(light, x, y, half) for _, x, y, half in candidates]
-    faces = [_weighed(face, skin) for face in faces]
+    faces = [_weighed(face, work, skin) for face in faces]
     likely = [face for face in faces if face.likeness >= _LEAST_LIKENESS]
     return [
         Face(f.x / scale, f.y / scale, f.half_width / scale, f.likeness)
@@ -150,33 +150,54 @@ def _refine(light: Image.Image, x: float, y: float, half: float) -> Face:
     return best
 
 
-def _weighed(face: Face, skin: Image.Image) -> Face:
-    """The face with its likeness raised for size and lowered for what speaks against a head."""
+def _weighed(face: Face, work: Image.Image, skin: Image.Image) -> Face:
+    """The face with its likeness joined by how it stands out and where it is."""
     half, (width, height) = face.half_width, skin.size
     score = face.likeness
-    if half < 0.03 * min(width, height) or score < 0.5:
+    off_middle = abs(face.x / width - 0.5)
+    if score < 0.5 or half < 0.033 * min(width, height) or off_middle > 0.4:
         return Face(face.x, face.y, half, 0.0)
-    score += 0.06 * math.log2(min(half / (0.04 * min(width, height)), 4))
+    score += 0.3 * (_stands_out(work, face) - 0.5)
+    score += 0.06 * math.log2(half / (0.04 * min(width, height)))
     if height > 1.2 * width:
         # In an upright picture of a person the head is at the top.
         score -= 2.5 * max(0.0, face.y / height - 0.42)
     else:
         score -= 0.9 * max(0.0, face.y / height - 0.6)
     if face.y < 1.9 * half:
-        score -= 0.15  # No room for the top of a head.
-    score -= 0.3 * max(0.0, abs(face.x / width - 0.5) - 0.2)
-    inner = _mean(
-        skin, face.x - 0.6 * half, face.y - 0.4 * half, face.x + 0.6 * half, face.y + 1.1 * half
-    )
-    left = _mean(
-        skin, face.x - 1.9 * half, face.y - 0.6 * half, face.x - 1.35 * half, face.y + 1.0 * half
-    )
-    right = _mean(
-        skin, face.x + 1.35 * half, face.y - 0.6 * half, face.x + 1.9 * half, face.y + 1.0 * half
-    )
-    score -= 0.9 * max(0.0, 0.7 - inner)
-    score -= 0.15 * min(left, right)
+        score -= 0.2  # No room for the top of a head.
+    box = (face.x - 0.6 * half, face.y - 0.4 * half, face.x + 0.6 * half, face.y + 1.1 * half)
+    score -= 0.9 * max(0.0, 0.7 - _mean(skin, *box))
     return Face(face.x, face.y, half, max(0.0, score))
+
+
+def _stands_out(work: Image.Image, face: Face) -> float:
+    """How much of the head's oval has the colour of its cheeks while what is beside it has not."""
+    x, y, half = face.x, face.y, face.half_width
+    cells = 25
+    box = (round(x - 2 * half), round(y - 1.7 * half), round(x + 2 * half), round(y + 2.3 * half))
+    around = work.crop(box).resize((cells, cells), Image.Resampling.BOX).convert("YCbCr")
+    values = around.tobytes()
+    grid: list[tuple[float, float, tuple[int, int, int]]] = []
+    for index in range(cells * cells):
+        px = (index % cells + 0.5) * 4 / cells - 2
+        py = (index // cells + 0.5) * 4 / cells - 1.7
+        grid.append((px, py, (values[3 * index], values[3 * index + 1], values[3 * index + 2])))
+    cheeks = [c for px, py, c in grid if abs(px) < 0.6 and 0.1 < py < 0.65]
+    middle = [sorted(c[band] for c in cheeks)[len(cheeks) // 2] for band in range(3)]
+
+    def share(cells_: list[tuple[int, int, int]]) -> float:
+        alike = sum(
+            (abs(c[1] - middle[1]) + abs(c[2] - middle[2])) / 16 + abs(c[0] - middle[0]) / 75 < 1
+            for c in cells_
+        )
+        return alike / max(1, len(cells_))
+
+    inside = share([c for px, py, c in grid if (px / 0.8) ** 2 + ((py - 0.25) / 1.1) ** 2 < 1])
+    left = share([c for px, py, c in grid if -1.95 < px < -1.3 and -0.7 < py < 0.9])
+    right = share([c for px, py, c in grid if 1.3 < px < 1.95 and -0.7 < py < 0.9])
+    top = share([c for px, py, c in grid if abs(px) < 0.8 and py < -1.3])
+    return inside - (left + right + top) / 3
 
 
 def _mean(mask: Image.Image, left: float, top: float, right: float, bottom: float) -> float:

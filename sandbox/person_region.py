@@ -1,4 +1,4 @@
-"""Finds what belongs to the person in a photo: bare skin, hair, and the whole figure."""
+"""Finds what belongs to the person in a photo: bare skin, and the whole figure."""
 
 from __future__ import annotations
 
@@ -25,41 +25,23 @@ def find_skin(photo: Image.Image, face: Face | None, others: Sequence[Face]) -> 
     else:
         likely = ImageChops.darker(likely, _smooth_parts(small))
     mask = likely.filter(ImageFilter.MedianFilter(5)).point([0] * 110 + [255] * 146)
-    if face is None and _share(mask) > 0.25:
+    strength = 1.0
+    if face is None:
+        # A mask that takes in this much holds cloth or walls too; a light touch hides that.
+        strength = 0.5 if _share(mask) > 0.2 else 1.0
         mask = _most_colourful(small, mask)
     if face is not None:
         mask = ImageChops.darker(mask, _within_reach(small.size, face, scale))
         for other in others:
-            ImageDraw.Draw(mask).ellipse(_head_box(other, scale, 1.4), fill=0)
+            ImageDraw.Draw(mask).ellipse(_head_box(other, scale, 2.0), fill=0)
     mask = _large_parts(mask, least=0.0006)
     if face is None and _share(mask) > 0.35:
         # Too much to be skin alone: keep to where a person would be.
         mask = ImageChops.multiply(mask, _centre(small.size))
     if mask.getbbox() is None:
         mask = _centre(small.size).point([round(v * 0.35) for v in range(256)])
+    mask = mask.point([round(v * strength) for v in range(256)])
     return _enlarged(mask, photo.size, blur=1.1)
-
-
-def find_hair(photo: Image.Image, face: Face) -> Image.Image | None:
-    """A soft mask of the hair around a found face, or None if its colour is not clear."""
-    small = _small(photo)
-    scale = small.width / photo.width
-    x, y, half = face.x * scale, face.y * scale, face.half_width * scale
-    if half < 6:
-        return None
-    box = (x - 0.5 * half, y - 1.45 * half, x + 0.5 * half, y - 1.05 * half)
-    if box[1] < 0:
-        return None
-    sample = small.convert("YCbCr").resize((1, 1), Image.Resampling.BOX, box=box).tobytes()
-    near = _near_colour(small, sample, (34, 10, 10))
-    reach = Image.new("L", small.size, 0)
-    ImageDraw.Draw(reach).ellipse(
-        (x - 2.1 * half, y - 2.1 * half, x + 2.1 * half, y + 3.4 * half), fill=255
-    )
-    ImageDraw.Draw(reach).ellipse(_head_box(face, scale, 0.8), fill=0)
-    mask = ImageChops.darker(near, reach).filter(ImageFilter.MedianFilter(3))
-    mask = _large_parts(mask.point([0] * 110 + [255] * 146), least=0.002)
-    return _enlarged(mask, photo.size, blur=1.4) if mask.getbbox() else None
 
 
 def find_person(photo: Image.Image, face: Face | None, skin: Image.Image) -> Image.Image:
@@ -71,7 +53,8 @@ def find_person(photo: Image.Image, face: Face | None, skin: Image.Image) -> Ima
     width, height = small.size
     rim = _rim_difference(small)
     mask = rim.filter(ImageFilter.MedianFilter(5)).point([0] * 60 + [255] * 196)
-    mask = mask.filter(ImageFilter.MaxFilter(5)).filter(ImageFilter.MinFilter(5))
+    mask = mask.filter(ImageFilter.MaxFilter(9)).filter(ImageFilter.MinFilter(9))
+    mask = mask.filter(ImageFilter.GaussianBlur(2.5)).point([0] * 118 + [255] * 138)
     mask = ImageChops.lighter(
         mask, skin.resize(small.size, Image.Resampling.BOX).point([0] * 128 + [255] * 128)
     )
@@ -124,7 +107,7 @@ def _like_the_face(small: Image.Image, face: Face, scale: float) -> Image.Image:
     )  # fmt: skip
     cheeks = small.convert("YCbCr").crop(box).split()
     middle = [_median(channel) for channel in cheeks]
-    return _near_colour(small, middle, (62, 9, 11))
+    return _near_colour(small, middle, (70, 12, 14))
 
 
 def _median(channel: Image.Image) -> int:
@@ -142,27 +125,39 @@ def _smooth_parts(small: Image.Image) -> Image.Image:
     light = small.convert("L")
     rough = ImageChops.difference(light, light.filter(ImageFilter.GaussianBlur(2.5)))
     rough = rough.filter(ImageFilter.BoxBlur(2))
-    return rough.point([255 if v < 9 else max(0, 255 - (v - 9) * 50) for v in range(256)])
+    return rough.point([255 if v < 6 else max(0, 255 - (v - 6) * 50) for v in range(256)])
 
 
 def _most_colourful(small: Image.Image, mask: Image.Image) -> Image.Image:
-    """The redder part of a mask that took in beige cloth or walls, split at Otsu's threshold."""
+    """The redder part of a mask that plainly holds two things: skin, and beige cloth or walls.
+
+    Otsu's split; the mask stays as it is if its two halves are not far apart.
+    """
     _, blue, red = small.convert("YCbCr").split()
     spread = ImageChops.subtract(red, blue)
     histogram = spread.histogram(mask)
-    total = sum(histogram)
-    weighted = sum(value * count for value, count in enumerate(histogram))
+    total = sum(histogram) or 1
+    mean = sum(value * count for value, count in enumerate(histogram)) / total
+    variance = sum(count * (v - mean) ** 2 for v, count in enumerate(histogram)) / total or 1.0
     below = sum_below = 0
-    best, threshold = -1.0, 0
+    best, threshold = 0.0, 0.0
     for value, count in enumerate(histogram):
         below += count
         sum_below += value * count
         if 0 < below < total:
-            gap = sum_below / below - (weighted - sum_below) / (total - below)
-            between = below * (total - below) * gap * gap
-            if between > best:
-                best, threshold = between, value
+            low = sum_below / below
+            high = (mean * total - sum_below) / (total - below)
+            apart = (high - low) ** 2 * below * (total - below) / total**2 / variance
+            if apart > best:
+                best, threshold = apart, low + _SPLIT_AT * (high - low)
+    if best < _TWO_THINGS:
+        return mask
     return ImageChops.darker(mask, spread.point([255 if v > threshold else 0 for v in range(256)]))
+
+
+_TWO_THINGS = 0.72
+"""Share of the variance between two halves above which they are two things (one thing: 0.64)."""
+_SPLIT_AT = 0.62
 
 
 def _head_box(face: Face, scale: float, grow: float) -> tuple[float, float, float, float]:
@@ -270,7 +265,11 @@ def _figure(size: tuple[int, int], face: Face | None, scale: float) -> Image.Ima
              (x + wide1 * half, y + bottom * half), (x - wide1 * half, y + bottom * half)],
             fill=150,
         )  # fmt: skip
-    if face is not None:
+    if face is None:
+        # Headless pictures are cut close: whatever else is there, the middle is the garment.
+        wide = 0.17 * min(width, height)
+        draw.ellipse((x - wide, height * 0.06, x + wide, height * 0.9), fill=255)
+    else:
         draw.ellipse((x - half, y - 1.7 * half, x + half, y + 1.4 * half), fill=255)
         draw.rectangle((x - 0.5 * half, y, x + 0.5 * half, y + 2.4 * half), fill=255)
         draw.ellipse((x - 1.3 * half, y + 1.9 * half, x + 1.3 * half, y + 5 * half), fill=255)

@@ -14,14 +14,25 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from PIL import Image
 
 from sandbox.drawing_room import write_atomically
 from sandbox.faults import Fault
 from sandbox.presets import PRESETS, Preset, find_preset
+from sandbox.sellerpic_answers import (
+    BAD_REQUEST,
+    BUSY,
+    NO_SUCH_FILE,
+    OUT_OF_CREDITS,
+    Refused,
+    bad_gateway,
+    check_image,
+    envelope,
+    forbidden,
+    id_number,
+    whole_number,
+)
 from sandbox.store import Item, Link, Task, Upload
 from sandbox.wire import BodyTooLarge, DropConnection, Request, Response, multipart_file
 
@@ -34,8 +45,6 @@ TASK_IMAGE_BYTES = 10 * 1024 * 1024
 """Largest photo that Swap Fashion Model takes."""
 TASK_IMAGE_SIDE = 4096
 """Longest side, in pixels, that Swap Fashion Model takes."""
-DECODED_PIXELS = 80_000_000
-"""Largest picture the sandbox is willing to decode (its own limit; the vendor states none)."""
 PUT_SECONDS = 30 * 60
 LINK_SECONDS = 12 * 3600
 SWAP_POOL = "general"
@@ -45,25 +54,7 @@ SWAP_OUTPUTS = 2
 CREDITS_PER_OUTPUT = 2
 """4 credits for 2 images; the split of 2 each is ASSUMED."""
 
-BAD_REQUEST, NO_SUCH_FILE, OUT_OF_CREDITS, BUSY = 99001, 99002, 99003, 30003
-
-_FORMATS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
 _CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
-_BAD_GATEWAY = (
-    b"<html><head><title>502 Bad Gateway</title></head>"
-    b"<body><center><h1>502 Bad Gateway</h1></center></body></html>"
-)
-
-
-class Refused(Exception):
-    """The request is answered with an error code in the envelope, or with a bare HTTP status."""
-
-    def __init__(self, code: int, message: str, status: int = 200) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.status = status
-
 
 Handler = Callable[[Request, Fault | None], dict[str, Any]]
 
@@ -98,17 +89,17 @@ class SellerPic:
                 raise Refused(401, "Unauthorized", 401)
             if fault and fault.kind == "bad_gateway" and not fault.options.get("accepted"):
                 self._record(operation, "http_502", request)
-                return _bad_gateway()
+                return bad_gateway()
             if handler is None:
                 raise Refused(404, "Record Not Found", 404)
             data = handler(request, fault)
         except Refused as refusal:
             outcome = str(refusal.code) if refusal.status == 200 else f"http_{refusal.status}"
             self._record(operation, outcome, request)
-            return _envelope(None, refusal.code, refusal.message, refusal.status)
+            return envelope(None, refusal.code, refusal.message, refusal.status)
         except BodyTooLarge:
             self._record(operation, str(BAD_REQUEST), request)
-            return _envelope(None, BAD_REQUEST, "The request is too large.")
+            return envelope(None, BAD_REQUEST, "The request is too large.")
         return self._delivered(operation, data, fault, request)
 
     def _delivered(
@@ -120,19 +111,19 @@ class SellerPic:
             raise DropConnection
         if kind == "bad_gateway":
             self._record(operation, "http_502", request)
-            return _bad_gateway()
+            return bad_gateway()
         self._record(operation, "ok", request)
         if fault and kind == "slow":
             time.sleep(float(fault.options.get("seconds", 2)))
         if kind == "null_data":
-            return _envelope(None)
-        return _envelope(
+            return envelope(None)
+        return envelope(
             data, extra={"request_id": "7c1e", "cost": {}} if kind == "extra_keys" else {}
         )
 
     def _record(self, operation: str, outcome: str, request: Request) -> None:
         task_id = request.query.get("id", "") if operation == "status" else ""
-        self._store.record_call(operation, outcome, self._sandbox.clock(), _id_number(task_id))
+        self._store.record_call(operation, outcome, self._sandbox.clock(), id_number(task_id))
 
     def _route(self, request: Request) -> tuple[str, Handler | None]:
         routes: dict[tuple[str, str], tuple[str, Handler]] = {
@@ -191,10 +182,10 @@ class SellerPic:
         return Response(200, b"", "text/plain")
 
     def _keep_upload(self, body: bytes, file_key: str | None) -> str:
-        extension, size, animated = _check_image(body)
+        extension, size, animated = check_image(body)
         key = file_key or self._new_file_key(extension)
         name = f"{secrets.token_hex(16)}.{extension}"
-        write_atomically(self._sandbox.room.upload_path(name), lambda p: _write(p, body))
+        write_atomically(self._sandbox.room.upload_path(name), lambda path: _write(path, body))
         digest = hashlib.sha256(body).hexdigest()
         self._store.save_upload(Upload(key, name, digest, len(body), *size, animated))
         return key
@@ -209,8 +200,8 @@ class SellerPic:
         presets = PRESETS.get(request.query.get("type", ""))
         if presets is None:
             raise Refused(BAD_REQUEST, f"type must be one of {', '.join(PRESETS)}.")
-        page = _whole_number(request, "pageNum", default=1, most=1_000_000)
-        size = _whole_number(request, "pageSize", default=10, most=50)
+        page = whole_number(request, "pageNum", default=1, most=1_000_000)
+        size = whole_number(request, "pageSize", default=10, most=50)
         start = (page - 1) * size
         return {
             "hasMore": start + size < len(presets),
@@ -245,12 +236,12 @@ class SellerPic:
         size, dies_at = request.query.get("size", ""), request.query.get("expires", "")
         preset = find_preset(preset_id)
         if preset is None or size not in {"full", "thumb"} or not dies_at.isdecimal():
-            return _forbidden()
+            return forbidden()
         expected = self._sign(preset_id, size, int(dies_at))
         if not hmac.compare_digest(expected, request.query.get("signature", "")):
-            return _forbidden()
+            return forbidden()
         if int(dies_at) <= self._sandbox.clock():
-            return _forbidden()
+            return forbidden()
         return Response(
             content_type="image/jpeg", file=self._sandbox.room.preset_file(preset, size)
         )
@@ -344,7 +335,7 @@ class SellerPic:
         )
 
     def _task_status(self, request: Request, fault: Fault | None) -> dict[str, Any]:
-        task_id = _id_number(request.query.get("id", ""))
+        task_id = id_number(request.query.get("id", ""))
         items = self._store.items(task_id) if task_id is not None else []
         if not items or (fault and fault.kind == "status_404"):
             raise Refused(404, "Record Not Found", 404)
@@ -371,7 +362,7 @@ class SellerPic:
     # Downloads --------------------------------------------------------------------------------
 
     def _download(self, request: Request, fault: Fault | None) -> dict[str, Any]:
-        item_id = _id_number(request.query.get("id", ""))
+        item_id = id_number(request.query.get("id", ""))
         item = self._store.item(item_id) if item_id is not None else None
         if item is None:
             raise Refused(404, "Record Not Found", 404)
@@ -410,7 +401,7 @@ class SellerPic:
         link = self._store.link(token)
         item = self._store.item(link.item_id) if link else None
         if link is None or item is None or link.dead or link.dies_at <= self._sandbox.clock():
-            return _forbidden()
+            return forbidden()
         return Response(
             content_type=_CONTENT_TYPES[link.format],
             file=self._sandbox.room.converted_file(item, link.format, link.uhd),
@@ -423,9 +414,9 @@ class SellerPic:
         if fault and kind == "slow":
             time.sleep(float(fault.options.get("seconds", 2)))
         if kind == "unauthorized":
-            response = _forbidden()
+            response = forbidden()
         elif kind == "bad_gateway":
-            response = _bad_gateway()
+            response = bad_gateway()
         else:
             response = send(request)
         if kind == "lost_answer":
@@ -442,64 +433,5 @@ class SellerPic:
         return {"remaining": total - used, "total": total, "usage": used}
 
 
-def _envelope(
-    data: dict[str, Any] | None,
-    code: int = 0,
-    message: str = "SUCCESS",
-    status: int = 200,
-    extra: dict[str, Any] | None = None,
-) -> Response:
-    answer = {
-        "code": code,
-        "data": data,
-        "msg": message,
-        "success": code == 0,
-        "traceId": f"sandbox-{secrets.token_hex(8)}",
-        **(extra or {}),
-    }
-    return Response.of_json(answer, status)
-
-
-def _bad_gateway() -> Response:
-    return Response(502, _BAD_GATEWAY, "text/html")
-
-
-def _forbidden() -> Response:
-    return Response(403, b"<Error><Code>AccessDenied</Code></Error>", "application/xml")
-
-
-def _id_number(text: str) -> int | None:
-    """An int64 id out of its string, or None if it is not one."""
-    if not (text.isascii() and text.isdecimal()) or len(text) > 19:
-        return None
-    number = int(text)
-    return number if number < 2**63 else None
-
-
-def _whole_number(request: Request, name: str, *, default: int, most: int) -> int:
-    text = request.query.get(name, str(default))
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= number <= most:
-        raise Refused(BAD_REQUEST, f"{name} must be a number from 1 to {most}.")
-    return number
-
-
-def _check_image(body: bytes) -> tuple[str, tuple[int, int], bool]:
-    """Format, size and animation of a picture that really decodes; raises Refused otherwise."""
-    try:
-        # A bomb warning beyond Pillow's own limit does no harm: the size is judged below.
-        with Image.open(BytesIO(body), formats=("JPEG", "PNG", "WEBP")) as picture:
-            extension, size = _FORMATS[picture.format or ""], picture.size
-            animated = extension != "jpg" and bool(getattr(picture, "is_animated", False))
-            if size[0] * size[1] > DECODED_PIXELS:
-                raise Refused(BAD_REQUEST, "The image has too many pixels.")
-            picture.load()
-    except Refused:
-        raise
-    except Exception as exc:
-        raise Refused(BAD_REQUEST, "The file is not a readable jpg, png or webp image.") from exc
-    return extension, size, animated
-
-
-def _write(path: Any, body: bytes) -> None:
+def _write(path: Path, body: bytes) -> None:
     path.write_bytes(body)

@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 from sandbox.face_finder import Face, find_faces
 from sandbox.heads import Mood, draw_back, draw_head
 from sandbox.people import Person
-from sandbox.person_region import find_hair, find_person, find_skin
+from sandbox.person_region import find_person, find_skin
 from sandbox.scenes import Scene, draw_scene
 from sandbox.sketch import Sketch
 
@@ -39,7 +39,6 @@ class _Findings:
 
     face: Face | None
     skin: Image.Image
-    hair: Image.Image | None
     person: Image.Image
 
 
@@ -79,8 +78,6 @@ def swap_model(
         result = Image.composite(photo, background, findings.person)
     tinted = _recolour_skin(result, findings, person, mood)
     result.paste(tinted, (0, 0), findings.skin)
-    if findings.hair is not None and person.scarf is None:
-        result = _tint_hair(result, findings.hair, person, mood)
     if findings.face is not None:
         result = _place_head(result, findings.face, person, mood)
     if mask is not None and scene is None:
@@ -103,8 +100,7 @@ def _findings(photo: Image.Image) -> _Findings:
     face = max(faces, key=lambda f: f.half_width * f.likeness) if faces else None
     others = [other for other in faces if other is not face]
     skin = find_skin(photo, face, others)
-    hair = find_hair(photo, face) if face else None
-    findings = _Findings(face, skin, hair, find_person(photo, face, skin))
+    findings = _Findings(face, skin, find_person(photo, face, skin))
     with _found_lock:
         _found[key] = findings
         while len(_found) > 4:
@@ -152,31 +148,9 @@ def _shift(channel: Image.Image, have: float, want: float) -> Image.Image:
     return channel.point([min(255, max(0, round(want + (v - have) * 0.7))) for v in range(256)])
 
 
-def _tint_hair(picture: Image.Image, hair: Image.Image, person: Person, mood: Mood) -> Image.Image:
-    box = hair.getbbox()
-    if box is None:
-        return picture
-    area, mask = picture.crop(box), hair.crop(box)
-    luma = area.convert("L")
-    weights = mask.resize((48, 48), Image.Resampling.BOX).tobytes()
-    values = luma.resize((48, 48), Image.Resampling.BOX).tobytes()
-    have = max(12.0, sum(v * w for v, w in zip(values, weights, strict=True)) / (sum(weights) or 1))
-    light = 1 + mood.hair_light
-    bands = []
-    for part in person.hair:
-        want = part * light
-        bands.append(
-            luma.point([min(255, round(want * (0.45 + 0.55 * v / have))) for v in range(256)])
-        )
-    tinted = Image.merge("RGB", bands)
-    result = picture.copy()
-    result.paste(tinted, box[:2], mask)
-    return result
-
-
 def _place_head(picture: Image.Image, face: Face, person: Person, mood: Mood) -> Image.Image:
     """The drawn head over the found one, with a soft shadow under the chin."""
-    unit = face.half_width * 1.12
+    unit = face.half_width * 1.16
     reach_x, up, down = 2.3, 2.5, 2.5
     shrink = max(1.0, unit / _HEAD_DETAIL_UNIT)
     small = unit / shrink
@@ -196,9 +170,9 @@ def _place_head(picture: Image.Image, face: Face, person: Person, mood: Mood) ->
     shadow_alpha = layers[1].getchannel("A").filter(ImageFilter.GaussianBlur(0.13 * unit))
     shadow = Image.new("RGB", shadow_alpha.size, (42, 24, 26))
     offset = (at[0] + round(0.03 * unit), at[1] + round(0.14 * unit))
-    result.paste(shadow, offset, shadow_alpha.point([round(v * 0.42) for v in range(256)]))
+    result.paste(shadow, offset, shadow_alpha.point([round(v * 0.26) for v in range(256)]))
     # Behind the neck there is a body in the photo: back hair fades out where shoulders begin.
-    fade = _fade_down(layers[0].size, start=(up + 0.7) * unit, end=(up + 1.5) * unit)
+    fade = _fade_down(layers[0].size, start=(up + 0.9) * unit, end=(up + 2.3) * unit)
     back_alpha = ImageChops.multiply(layers[0].getchannel("A"), fade)
     result.paste(layers[0].convert("RGB"), at, back_alpha)
     result.paste(layers[1].convert("RGB"), at, layers[1].getchannel("A"))
