@@ -126,14 +126,14 @@ def _recolour_skin(
         return sum(v * w for v, w in zip(values, weight, strict=True)) / total
 
     tone = Image.new("RGB", (1, 1), person.skin).convert("YCbCr").tobytes()
-    want_luma = tone[0] * (1 + 0.35 * mood.hair_light)
+    want_luma = tone[0] * (1 + 1.3 * mood.hair_light)
     have = max(20.0, mean(luma))
     # Dark photos stay darker and bright ones brighter than the tone itself: light is the photo's.
     want = want_luma * 0.86 + have * 0.14
     gain = want / have
     luma = luma.point([_toned(level, have, want, gain) for level in range(256)])
     blue = _shift(blue, mean(blue), tone[1])
-    red = _shift(red, mean(red), tone[2])
+    red = _shift(red, mean(red), tone[2] + (3 if mood.open_mouth else 0))
     return Image.merge("YCbCr", (luma, blue, red)).convert("RGB")
 
 
