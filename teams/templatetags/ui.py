@@ -154,7 +154,7 @@ def query(context: template.Context, **changes: Any) -> str:
 def control(field: BoundField, **attributes: str) -> SafeString:
     """A form field's widget with the design's class, tied to its hint and its error.
 
-    Attribute names take `_` for `-`.
+    Attribute names take `_` for `-`; an empty value leaves the attribute out.
     """
     widget = getattr(field.field.widget, "input_type", "textarea")
     css = {"select": "select", "textarea": "textarea", "checkbox": "checkbox"}.get(widget, "input")
@@ -166,4 +166,5 @@ def control(field: BoundField, **attributes: str) -> SafeString:
         described.append(f"{field.auto_id}_error")
     # Django names its own ids there; ours cover them.
     extra["aria-describedby"] = " ".join(described) or None
-    return field.as_widget(attrs={k: v for k, v in extra.items() if v not in (None, "")})
+    # An empty text takes away what the widget brings itself: Django leaves out what is False.
+    return field.as_widget(attrs={name: value or False for name, value in extra.items()})
