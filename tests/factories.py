@@ -22,10 +22,11 @@ from teams.models import CreditAccount, Membership, Role, Team, User
 
 _number = itertools.count(1)
 
+PASSWORD = "correct horse battery"
 RENDITIONS = {"thumb": 160, "card": 512, "screen": 1600}
 
 
-def make_user(email: str = "", *, name: str = "", password: str = "correct horse", **fields: Any):
+def make_user(email: str = "", *, name: str = "", password: str = PASSWORD, **fields: Any):
     """A person who can sign in."""
     email = email or f"person{next(_number)}@example.com"
     return User.objects.create_user(email, password, name=name or email.partition("@")[0], **fields)
@@ -125,7 +126,7 @@ def launch_swap(
     request_key: uuid.UUID | None = None,
 ) -> Job:
     """Launch Swap fashion model through the service, with a new product and photo if none is given."""
-    photo = photo or make_photo(make_product(team))
+    photo = photo or make_photo(make_product(team), size=(240, 300))
     inputs: dict[str, Asset | Preset] = {
         "model_image": photo,
         "model": model or make_presets(1)[0],

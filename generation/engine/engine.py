@@ -197,7 +197,9 @@ class Engine:
     async def _keep_lease(self, ctx: Context) -> None:
         while True:
             try:
-                mine = await ctx.database.run(hold_lease, self.holder, self._clock())
+                mine = await ctx.database.run(
+                    hold_lease, self.holder, self._clock(), ctx.timing.engine_lease
+                )
                 if mine and not self.is_active:
                     await ctx.database.run(void_leases, self._clock())
                     logger.info("This engine is the active one.")

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from generation.models import EngineLease
 
-LEASE = timedelta(seconds=5)
+LEASE_SECONDS = 5.0
 """Another engine takes over this long after the last renewal."""
 ALIVE = timedelta(seconds=10)
 """Without a beat for this long no worker counts as running."""
@@ -21,15 +21,15 @@ def worker_is_alive(at: datetime | None = None) -> bool:
     return EngineLease.objects.filter(pk=1, beat_at__gt=(at or now()) - ALIVE).exists()
 
 
-def hold_lease(holder: str, at: datetime) -> bool:
+def hold_lease(holder: str, at: datetime, seconds: float = LEASE_SECONDS) -> bool:
     """Take or renew the lease and leave a beat. False: another engine works now."""
     mine = Q(holder=holder) | Q(until__lte=at)
     row = EngineLease.objects.filter(pk=1)
-    if row.filter(mine).update(holder=holder, until=at + LEASE, beat_at=at):
+    if row.filter(mine).update(holder=holder, until=at + timedelta(seconds=seconds), beat_at=at):
         return True
     if not row.exists():
         EngineLease.objects.get_or_create(pk=1, defaults={"until": at})
-        return hold_lease(holder, at)
+        return hold_lease(holder, at, seconds)
     row.filter(Q(beat_at=None) | Q(beat_at__lt=at - _STANDBY_BEAT)).update(beat_at=at)
     return False
 

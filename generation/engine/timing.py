@@ -14,6 +14,7 @@ class Timing:
     """Every duration of the engine. A lease outlives the step it covers by `lease_margin`."""
 
     tick: float = 1.0
+    engine_lease: float = 5.0
     prepare: float = 180.0
     submit: float = 80.0
     collect: float = 300.0
