@@ -98,9 +98,10 @@ def sign_in(page: Any, live_server: Any) -> Callable[[User], Any]:
 @pytest.fixture
 def files(settings: Any, tmp_path: Path) -> Path:
     """The folder of private files, empty at the beginning."""
-    settings.FILES_DIR = tmp_path / "files"
-    settings.FILES_DIR.mkdir()
-    return settings.FILES_DIR
+    folder = tmp_path / "files"
+    folder.mkdir()
+    settings.FILES_DIR = folder
+    return folder
 
 
 @pytest.fixture
