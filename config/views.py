@@ -18,7 +18,6 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
 from catalog.storage import storage
@@ -121,11 +120,7 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without a valid token: most often an old page or blocked cookies."""
-    return _error(
-        request,
-        403,
-        _("This page was open for too long or cookies are off. Reload it and try again."),
-    )
+    return _error(request, 403, template="csrf.html")
 
 
 @requires_csrf_token
@@ -143,11 +138,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(page, status=500)
 
 
-def _error(request: HttpRequest, status: int, reason: str = "") -> HttpResponse:
+def _error(request: HttpRequest, status: int, reason: str = "", template: str = "") -> HttpResponse:
     """Render `<status>.html` in the shell, with the reason and the request's id."""
     return render(
         request,
-        f"{status}.html",
+        template or f"{status}.html",
         {"reason": reason, "request_id": logs.request_id.get()},
         status=status,
     )

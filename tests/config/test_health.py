@@ -1,0 +1,72 @@
+"""/healthz tells that the process answers, /readyz which part does not."""
+
+import json
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils.timezone import now
+
+from generation.models import EngineLease
+
+
+@pytest.fixture
+def worker(db):
+    """A worker that gave a sign of life just now."""
+    EngineLease.objects.update_or_create(pk=1, defaults={"beat_at": now()})
+
+
+def test_healthz_needs_no_database_and_no_host_name():
+    response = Client().get("/healthz", headers={"host": "10.0.0.7:8000"})
+
+    assert (response.status_code, response.content) == (200, b"ok\n")
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_readyz_names_every_part(client, worker):
+    response = client.get("/readyz", headers={"host": "10.0.0.7"})
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True,
+        "parts": {"database": "ok", "broker": "ok", "storage": "ok", "worker": "ok"},
+    }
+
+
+def test_readyz_is_503_without_a_worker(client, db):
+    EngineLease.objects.all().delete()
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["parts"]["worker"] == "down"
+
+
+def test_readyz_is_503_when_the_broker_does_not_answer_and_tells_no_secret(
+    client, worker, settings
+):
+    settings.CELERY_BROKER_URL = "redis://:s3cret-word@127.0.0.1:1/0"
+    from config.celery import app
+
+    before = app.conf.broker_url, app.conf.broker_transport_options
+    app.conf.broker_url = settings.CELERY_BROKER_URL
+    app.conf.broker_transport_options = {"socket_connect_timeout": 1}
+    try:
+        response = client.get("/readyz")
+    finally:
+        app.conf.broker_url, app.conf.broker_transport_options = before
+
+    assert response.status_code == 503
+    assert json.loads(response.content)["parts"]["broker"] == "down"
+    assert b"s3cret" not in response.content
+
+
+def test_readyz_is_503_when_files_cannot_be_stored(client, worker, monkeypatch, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("where a folder should be")
+    monkeypatch.setattr(settings._wrapped, "FILES_DIR", blocked / "files")
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["parts"]["storage"] == "down"
