@@ -25,6 +25,8 @@ MAX_PROFILE_BYTES = 4 * 1024 * 1024
 
 _QUALITIES = (92, 88, 84, 80, 75)
 _SMALLER = 0.85
+#: Fitting gives up below this. Pixels, longer side.
+_LEAST_SENT = 8
 _RENDITION_QUALITY = 82
 _SRGB = ImageCms.createProfile("sRGB")
 _SPACE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -154,13 +156,13 @@ def fit_picture(
     if upright.mode == "RGBA" and upright.getchannel("A").getextrema()[0] == 255:
         upright = upright.convert("RGB")
     choices = _choices(upright.mode, formats)
-    while min(upright.size) > 1:
+    while max(upright.size) >= _LEAST_SENT:
         for format_, options in choices:
             data = _encoded(upright, format_, options)
             if len(data) <= max_bytes:
                 return _written(upright, to, format_, data)
         upright = upright.resize(
-            (max(1, round(upright.width * _SMALLER)), max(1, round(upright.height * _SMALLER))),
+            (max(1, int(upright.width * _SMALLER)), max(1, int(upright.height * _SMALLER))),
             Image.Resampling.LANCZOS,
         )
     raise NotAPicture(_("This picture cannot be made small enough to be sent on."))
@@ -332,8 +334,9 @@ def _average_colour(image: Image.Image) -> str:
 
 def _choices(mode: str, formats: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     """The encodings to try at one size, best first."""
-    jpeg = [("jpeg", {"quality": q, "optimize": True, "subsampling": 0}) for q in _QUALITIES[:2]]
-    jpeg += [("jpeg", {"quality": q, "optimize": True}) for q in _QUALITIES[2:]]
+    # Without `optimize`: Pillow then needs the whole file in one buffer, too small for a grainy one.
+    jpeg = [("jpeg", {"quality": q, "subsampling": 0}) for q in _QUALITIES[:2]]
+    jpeg += [("jpeg", {"quality": q}) for q in _QUALITIES[2:]]
     webp = [("webp", {"quality": q, "method": 2}) for q in _QUALITIES]
     png: list[tuple[str, dict[str, Any]]] = [("png", {})]
     order = [*png, *webp, *jpeg] if mode == "RGBA" else [*jpeg, *webp, *png]

@@ -23,9 +23,10 @@ from teams.models import Team, User
 @pytest.fixture(autouse=True)
 def files(settings: Any, tmp_path: Path) -> Path:
     """The folder of private files, empty at the beginning of every test."""
-    settings.FILES_DIR = tmp_path / "files"
-    settings.FILES_DIR.mkdir()
-    return settings.FILES_DIR
+    folder = tmp_path / "files"
+    folder.mkdir()
+    settings.FILES_DIR = folder
+    return folder
 
 
 def stored(files: Path) -> list[str]:
