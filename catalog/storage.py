@@ -158,7 +158,7 @@ class LocalStorage:
         """See Storage."""
         try:
             return self._path(key).stat().st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def delete(self, key: str) -> None:
@@ -192,7 +192,7 @@ class LocalStorage:
         """Open a stored file for reading. Raises Missing."""
         try:
             return self._path(key).open("rb")
-        except (FileNotFoundError, IsADirectoryError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise Missing(_("The file is gone.")) from None
 
     @contextmanager
@@ -200,8 +200,10 @@ class LocalStorage:
         """Write a file that appears under its key only when the block ends well."""
         path = self._path(key)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._unfinished().mkdir(mode=0o700, exist_ok=True)
+            # Nobody else on the machine looks in; what is below needs no mode of its own.
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._unfinished().mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             draft = self._unfinished() / uuid.uuid4().hex
             try:
                 with draft.open("xb") as file:

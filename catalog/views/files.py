@@ -49,8 +49,8 @@ def file_serve(request: HttpRequest, token: str) -> HttpResponseBase:
     told, place = _told("file", token)
     key = told["k"]
     try:
-        file = place.open(key)
         content_type = told.get("t") or content_type_of(key)
+        file = place.open(key)
     except Missing:
         raise Http404 from None
     response = _ranged(request, file, place.size(key) or 0) or FileResponse(file)
@@ -93,10 +93,10 @@ def upload_local(request: HttpRequest, token: str) -> HttpResponse:
                 request.FILES  # noqa: B018 - reading it is what parses the body
             except UnreadablePostError:
                 raise _NotOneFile from None
-            if handler.files != 1 or not handler.written or not handler.complete:
-                raise _NotOneFile
             if handler.written > most:
                 raise _TooLarge
+            if handler.files != 1 or not handler.written or not handler.complete:
+                raise _NotOneFile
     except _TooLarge:
         return _too_large()
     except _NotOneFile:

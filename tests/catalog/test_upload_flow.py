@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from catalog import checking, limited, storage, tasks
+from catalog import limited, storage, tasks
 from catalog.checking import LEASE, MAX_ATTEMPTS, check_upload
 from catalog.limited import DecoderFailed
 from catalog.models import Asset, Product, Upload
@@ -364,7 +364,7 @@ def test_a_worker_killed_at_any_step_leaves_an_upload_that_is_checked_again(
         "fetch": (LocalStorage, "fetch"),
         "inspect": (limited, "inspect_picture"),
         "save": (LocalStorage, "save"),
-        "accept": (checking.Asset.objects, "create"),
+        "accept": (Asset.objects, "create"),
     }[step]
     with monkeypatch.context() as patch:
         patch.setattr(place[0], place[1], kill)
