@@ -11,7 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config.env import BASE_DIR, env, read_env_files
+from config.env import BASE_DIR, data_dir, env, read_env_files
 
 read_env_files()
 
@@ -23,7 +23,7 @@ if MODE not in {"embedded", "production"}:
     raise ImproperlyConfigured(f"MODE must be embedded or production, not {MODE!r}.")
 EMBEDDED = MODE == "embedded"
 
-DATA_DIR = Path(env.str("DATA_DIR", "") or BASE_DIR / "var").resolve()
+DATA_DIR = data_dir()
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "")
 if not SECRET_KEY:

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
 
 from config.data_dir import CannotStart, prepare
-from config.env import data_dir
+from config.env import data_dir, env
 
 
 def load_settings() -> None:
@@ -29,10 +29,10 @@ def prepare_to_serve() -> None:
     """
     folder = data_dir()
     try:
-        if os.environ.get("MODE", "embedded") != "embedded":
+        if (mode := env.str("MODE", "embedded")) != "embedded":
             raise CannotStart(
                 "`manage.py serve` runs the one-machine installation, and MODE is "
-                f"{os.environ['MODE']}; run `manage.py web` and `manage.py worker` instead."
+                f"{mode}; run `manage.py web` and `manage.py worker` instead."
             )
         prepare(folder)
     except CannotStart as error:

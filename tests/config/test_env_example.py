@@ -17,7 +17,7 @@ def variables_read() -> dict[str, object]:
             owner = ast.unparse(node.func.value)
             if owner == "env" and node.func.attr != "read_env":
                 default = node.args[1] if len(node.args) > 1 else None
-                names[ast.literal_eval(node.args[0])] = default
+                names.setdefault(ast.literal_eval(node.args[0]), default)
             elif owner == "os.environ" and node.func.attr == "get":
                 names.setdefault(ast.literal_eval(node.args[0]), None)
     return names
