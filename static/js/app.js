@@ -154,23 +154,23 @@
   setInterval(() => doc.hidden || refreshTimes(), 30_000);
 
   // Pictures: the average colour fills the frame until they are there; a failed one says so.
+  const markBroken = (image) => {
+    const frame = image.closest(".frame");
+    if (!frame || frame.dataset.broken !== undefined) return;
+    frame.dataset.broken = "";
+    const note = doc.createElement("span");
+    note.className = "frame__broken";
+    note.textContent = frame.classList.contains("frame--thumb") ? "" : doc.body.dataset.textBroken;
+    frame.append(note);
+  };
   const prepare = (root) => {
+    // Those that failed before this script ran have had their event already.
+    for (const image of root.querySelectorAll?.(".frame img") ?? [])
+      if (image.complete && image.currentSrc && !image.naturalWidth) markBroken(image);
     for (const frame of root.querySelectorAll?.("[data-colour]") ?? []) frame.style.setProperty("--average", frame.dataset.colour);
     root.querySelector?.("[data-focus]")?.focus();
   };
-  doc.addEventListener(
-    "error",
-    (event) => {
-      const frame = event.target.matches?.("img") && event.target.closest(".frame");
-      if (!frame || frame.dataset.broken !== undefined) return;
-      frame.dataset.broken = "";
-      const note = doc.createElement("span");
-      note.className = "frame__broken";
-      note.textContent = frame.classList.contains("frame--thumb") ? "" : doc.body.dataset.textBroken;
-      frame.append(note);
-    },
-    true,
-  );
+  doc.addEventListener("error", (event) => event.target.matches?.("img") && markBroken(event.target), true);
 
   // htmx: every name of its events is here. Errors keep the form and say what happened.
   doc.addEventListener("htmx:load", (event) => prepare(event.target));

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 INSTALL = "Chromium was not found. Install it: apt-get install chromium (or set CHROMIUM=/path)."
-AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -148,15 +148,19 @@ def photo(product: Product, tmp_path: Path) -> Asset:
 
 
 @pytest.fixture
-def faults(page: Any) -> Callable[[], list[str]]:
-    """What axe finds wrong with the page as it is now."""
+def faults(page: Any) -> Callable[..., list[str]]:
+    """What axe finds wrong with the page as it is now; asked for some rules, or for all."""
     from axe_playwright_python.sync_playwright import Axe
 
     axe = Axe()
 
-    def found() -> list[str]:
+    def found(rules: Sequence[str] = ()) -> list[str]:
         # preload would add an inline style, which the page's own policy reports.
-        options = {"runOnly": AXE_RULES, "preload": False, "resultTypes": ["violations"]}
+        options = {
+            "runOnly": list(rules or AXE_TAGS),
+            "preload": False,
+            "resultTypes": ["violations"],
+        }
         response = axe.run(page, options=options).response
         return [
             f"{fault['id']}: {node['target']} {node['failureSummary']}"
