@@ -1,0 +1,122 @@
+"""The main job from the shell, with a worker beside it."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog.models import Product
+from config.celery import app
+from generation.models import Job
+from tests.engine.conftest import spent, wait_until
+from tests.factories import draw_photo, make_product
+
+
+@pytest.fixture(autouse=True)
+def hints_are_obeyed_at_once():
+    """Uploads are checked by Celery tasks, and no worker takes them here."""
+    app.conf.task_always_eager = True
+    yield
+    app.conf.task_always_eager = False
+
+
+@pytest.fixture
+def photo(tmp_path):
+    return draw_photo(tmp_path / "red coat.jpg", size=(240, 300), seed=3)
+
+
+def run(team, photo, out, *more):
+    stdout, stderr = io.StringIO(), io.StringIO()
+    arguments = ["--team", team.slug, "--image", str(photo), "--out", str(out), *more]
+    failure = None
+    try:
+        call_command("run_job", *arguments, stdout=stdout, stderr=stderr)
+    except CommandError as exc:
+        failure = str(exc)
+    return failure, stdout.getvalue(), stderr.getvalue()
+
+
+def start(start_engine):
+    engine = start_engine()
+    wait_until(lambda: engine.is_active)
+
+
+def test_writes_two_pictures_and_tells_it_as_json(sandbox, start_engine, team, photo, tmp_path):
+    start(start_engine)
+    model = sandbox.model()
+
+    failure, out, err = run(team, photo, tmp_path / "out", "--preset", model.remote_id, "--json")
+
+    assert failure is None
+    told = json.loads(out.splitlines()[-1])
+    job = Job.objects.get()
+    paths = [str(tmp_path / "out" / f"red-coat-{letter}.png") for letter in "AB"]
+    assert told == {
+        "job": str(job.pk),
+        "state": "succeeded",
+        "credits_charged": 4,
+        "outputs": paths,
+    }
+    for path in paths:
+        assert Path(path).read_bytes()[:4] == b"\x89PNG"
+    assert "Working" in err
+    assert job.product.name == "Shell jobs"
+    assert spent(team) == (96, 0)
+
+    # The same photo again: found as a duplicate, used again.
+    failure, out, err = run(team, photo, tmp_path / "out")
+    assert failure is None
+    assert out.splitlines()[0] == "Ready for review, 4 credits spent."
+    assert Product.objects.get().photo_count == 1
+
+
+def test_a_partial_job_writes_what_came_and_fails(sandbox, start_engine, team, photo, tmp_path):
+    start(start_engine)
+    sandbox.model()
+    sandbox.plan("one_fails")
+    make_product(team, sku="SKU-1")
+
+    failure, out, _err = run(team, photo, tmp_path / "out", "--json", "--product", "SKU-1")
+
+    assert failure == "The image could not be generated."
+    told = json.loads(out.splitlines()[-1])
+    assert (told["state"], told["credits_charged"]) == ("partial", 2)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["red-coat-A.png"]
+
+
+def test_without_a_worker_nothing_is_launched(sandbox, team, photo, tmp_path):
+    failure, out, _err = run(team, photo, tmp_path / "out", "--json")
+
+    assert failure == "No worker is running. Start one with `make run`, then try again."
+    assert json.loads(out) == {
+        "job": None,
+        "state": "not_launched",
+        "credits_charged": 0,
+        "outputs": [],
+    }
+    assert not Job.objects.exists()
+
+
+def test_mistakes_are_named(sandbox, start_engine, team, photo, tmp_path):
+    start(start_engine)
+    sandbox.model()
+    from django.utils.timezone import now
+
+    from generation.models import ProviderAccount
+
+    ProviderAccount.objects.update(presets_synced_at=now())
+    text = tmp_path / "note.jpg"
+    text.write_text("not a picture at all")
+    for arguments, sentence in (
+        ((team, tmp_path / "none.jpg", tmp_path), "There is no file"),
+        ((team, photo, tmp_path, "--product", "NONE"), "no product with the SKU 'NONE'"),
+        ((team, photo, tmp_path, "--preset", "NONE"), "No preset 'NONE' is offered"),
+        ((team, text, tmp_path), ""),
+    ):
+        failure, _out, _err = run(*arguments)
+        assert failure is not None
+        assert sentence in failure
+    assert not Job.objects.exists()
+    assert spent(team) == (100, 0)
