@@ -224,7 +224,7 @@ def output_undo(request: TeamRequest, output_id: UUID) -> HttpResponse:
     else:
         response = HttpResponseLocation(room, target="#room", swap="outerHTML")
     trigger_client_event(response, "toast", {"text": text, "tone": tone})
-    return trigger_client_event(response, "undone", {"output": str(output_id)})
+    return trigger_client_event(response, "undone", {"output": str(output_id)}, after="settle")
 
 
 # --- Answers ----------------------------------------------------------------------------------
@@ -245,6 +245,7 @@ def _decided(request: TeamRequest, output_id: UUID, text: str, undo: str) -> Htt
         response,
         "decided",
         {"output": str(output.pk), "complete": output.job.outputs_waiting == 0},
+        after="settle",
     )
 
 

@@ -63,6 +63,11 @@ class Progress:
         """How far the bar goes, 0 to 95."""
         return min(PROGRESS_STOPS_AT, self.elapsed * 100 // max(self.typical, 1))
 
+    @property
+    def is_late(self) -> bool:
+        """Whether it takes longer than usual."""
+        return self.elapsed > self.typical
+
 
 class JobRow:
     """One job with what its rows and pages say about it."""

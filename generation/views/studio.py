@@ -27,7 +27,7 @@ from generation.models import Job, Pool, Preset, ProviderAccount, State
 from generation.operations import OPERATIONS, Input, InputKind, Operation
 from generation.providers.registry import current_account
 from generation.views.keyset import capped_count, keyset_page
-from generation.views.rows import WAITING
+from generation.views.rows import WAITING, typical_seconds
 from teams.access import RIGHTS, Right, team_view
 from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
@@ -71,6 +71,7 @@ class Cost:
     slots: int
     ahead: int
     is_paused: bool
+    seconds: int
     ask: list[str]
 
     @property
@@ -92,7 +93,7 @@ class Cost:
     def wait_minutes(self) -> int:
         """About how long the job waits for a free place. 0 means that it starts at once."""
         rounds = self.ahead // max(self.slots, 1)
-        return math.ceil(rounds * self.operation.typical_seconds / 60)
+        return math.ceil(rounds * self.seconds / 60)
 
 
 @require_safe
@@ -405,7 +406,8 @@ def _cost(request: TeamRequest, operation: Operation, account: ProviderAccount) 
         )
         ask = [member.user.get_full_name() for member in members]
     paused = account.closed_until is not None and account.closed_until > now()
-    return Cost(operation, available, slots, ahead, paused, ask)
+    seconds = typical_seconds(request.team, operation.name)
+    return Cost(operation, available, slots, ahead, paused, seconds, ask)
 
 
 def _forget_balance(request: TeamRequest) -> None:

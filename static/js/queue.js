@@ -63,6 +63,8 @@
       const elapsed = Math.floor((performance.now() - Number(part.dataset.since)) / 1000);
       const clock = part.querySelector("[data-clock]");
       clock.textContent = `${Math.floor(elapsed / 60)}:${String(elapsed % 60).padStart(2, "0")}`;
+      const about = part.querySelector("[data-about]");
+      if (elapsed > Number(part.dataset.typical)) about.textContent = about.dataset.about;
       part.querySelector("progress").value = Math.min(95, (elapsed / Number(part.dataset.typical)) * 100);
     }
   };

@@ -55,7 +55,7 @@
   const closeChanges = () => {
     const open = all(".changes:not([hidden])");
     for (const section of open) section.hidden = true;
-    if (open.length && !panel().dataset.kept) openPanel(false);
+    if (open.length && panel().dataset.kept === undefined) openPanel(false);
     return open.length > 0;
   };
   const openChanges = (letter) => {
@@ -173,7 +173,10 @@
     for (const part of all("[data-scripted]")) part.hidden = false;
     if (panelOpen) openPanel(true);
     else panelOpen = !panel().hidden;
-    room().querySelector(".strip [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    // Only the strip itself scrolls; scrollIntoView would move the page of a small screen too.
+    const strip = room().querySelector(".strip__list");
+    const here = strip.querySelector("[aria-current]");
+    if (here) strip.scrollLeft = here.offsetLeft - strip.offsetLeft - strip.clientWidth / 2 + here.clientWidth / 2;
     for (const image of room().querySelector("template[data-prefetch]")?.content.querySelectorAll("img") ?? []) new Image().src = image.getAttribute("src");
     refresh();
   };

@@ -1,5 +1,5 @@
 // Toasts: `toast` events (from scripts, or from the HX-Trigger header) become short messages.
-// detail: {text, tone, detail, undo_url}. Errors stay; the others leave after six seconds, ten with an undo.
+// detail: {text, tone, detail, undo_url, url, url_text}. Errors stay; the others leave after six seconds, ten with an undo.
 (() => {
   "use strict";
   const region = document.getElementById("toasts");
@@ -56,7 +56,7 @@
   };
 
   document.addEventListener("toast", (event) => {
-    const { text, tone = "", detail = "", undo_url: url = "" } = event.detail ?? {};
+    const { text, tone = "", detail = "", undo_url: url = "", url: link = "", url_text: linkText = "" } = event.detail ?? {};
     if (!text) return;
     const toast = template.content.firstElementChild.cloneNode(true);
     if (tone) toast.classList.add(`toast--${tone}`);
@@ -78,6 +78,13 @@
         leave(toast);
       });
       place.after(button);
+    }
+    if (link && linkText) {
+      const anchor = document.createElement("a");
+      anchor.className = "btn toast__undo";
+      anchor.href = link;
+      anchor.textContent = linkText;
+      place.after(anchor);
     }
     while (region.children.length > 3) region.firstElementChild.remove();
     region.append(toast);

@@ -1,0 +1,300 @@
+"""The queue and the page of one job: words, credits, delta polling, steering."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+from django.utils.timezone import now
+
+from generation.models import Attempt, Job, State
+from generation.transitions import advance
+from generation.views.keyset import EPOCH, MICROSECOND
+from generation.views.rows import job_rows, jobs_for_rows
+from teams.models import Role
+from tests.factories import (
+    add_member,
+    deliver_swap,
+    launch_swap,
+    make_photo,
+    make_product,
+    make_team,
+    make_user,
+    owner_of,
+)
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _files(settings, tmp_path):
+    settings.FILES_DIR = tmp_path / "files"
+    settings.FILES_DIR.mkdir()
+
+
+@pytest.fixture
+def team(db, client):
+    team = make_team(credits_=200)
+    client.force_login(owner_of(team))
+    return team
+
+
+def address(team, name, *args, **query):
+    return reverse(f"generation:{name}", args=[team.slug, *args], query=query)
+
+
+def microseconds(moment):
+    return (moment - EPOCH) // MICROSECOND
+
+
+def make_unknown(team):
+    job = launch_swap(team)
+    for before, after in [("queued", "preparing"), ("preparing", "ready")]:
+        assert advance(job, before, after)
+    assert advance(job, "ready", "submitting", slot=1, attempt_count=1)
+    Attempt.objects.create(job=job, number=1, request_hash="x", trace_id="trace-77")
+    assert advance(job, "submitting", "unknown", error="The connection closed.")
+    return job
+
+
+def make_running(team, seconds):
+    job = launch_swap(team)
+    for before, after in [("queued", "preparing"), ("preparing", "ready")]:
+        assert advance(job, before, after)
+    assert advance(job, "ready", "submitting", slot=1)
+    started = now() - timedelta(seconds=seconds)
+    assert advance(job, "submitting", "running", submitted_at=started, remote_id="7")
+    return job
+
+
+def row_of(team, job):
+    [row] = job_rows(list(jobs_for_rows(team).filter(pk=job.pk)), team)
+    return row
+
+
+def test_tabs_count_and_filter(team, client):
+    launch_swap(team)
+    done, failed = deliver_swap(team), deliver_swap(team, delivered=0)
+    page = client.get(address(team, "queue"))
+    assert {tab.name: tab.count for tab in page.context["tabs"]} == {
+        "all": 3,
+        "running": 0,
+        "waiting": 1,
+        "done": 1,
+        "failed": 1,
+    }
+    assert "(1) Queue" in page.text
+    shown = client.get(address(team, "queue", show="done")).context["rows"]
+    assert [row.job for row in shown] == [done]
+    shown = client.get(address(team, "queue", show="failed")).context["rows"]
+    assert [row.job for row in shown] == [failed]
+
+
+def test_credits_are_told_in_words(team):
+    assert row_of(team, launch_swap(team)).credits == "4 credits held"
+    assert row_of(team, deliver_swap(team)).credits == "4 credits spent"
+    assert row_of(team, deliver_swap(team, delivered=1)).credits == "2 credits spent, 2 returned"
+    assert row_of(team, deliver_swap(team, delivered=0)).credits == "4 credits returned"
+
+
+def test_progress_is_time_and_stops_at_95_percent(team):
+    early = row_of(team, make_running(team, 12)).progress
+    assert (early.elapsed, early.typical, early.percent, early.is_late) == (12, 60, 20, False)
+    Job.objects.update(submitted_at=now() - timedelta(seconds=75))
+    late = row_of(team, Job.objects.get()).progress
+    assert (late.elapsed, late.percent, late.is_late) == (75, 95, True)
+
+
+def test_pages_of_the_queue_follow_one_another_without_gap(team, client, monkeypatch):
+    monkeypatch.setattr("generation.views.queue.ROWS_SHOWN", 2)
+    jobs = [launch_swap(team).pk for _ in range(5)]
+    seen, after = [], ""
+    while True:
+        page = client.get(address(team, "queue", after=after))
+        seen += [row.job.pk for row in page.context["rows"]]
+        after = page.context["next_cursor"]
+        if not after:
+            break
+    assert seen == jobs[::-1]
+    assert client.get(address(team, "queue", after="nonsense")).status_code == 200
+
+
+def test_the_queue_reads_in_a_constant_number_of_queries(team, client, count_queries):
+    deliver_swap(team)
+    few = count_queries(lambda: client.get(address(team, "queue")))
+    for _ in range(4):
+        deliver_swap(team)
+    assert count_queries(lambda: client.get(address(team, "queue"))) == few
+
+
+def test_a_poll_without_news_is_empty(team, client):
+    launch_swap(team)
+    Job.objects.update(changed_at=now() - timedelta(seconds=30))
+    answer = client.get(address(team, "queue_poll", since=microseconds(now())), headers=HTMX)
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_a_poll_brings_changed_rows_counters_and_the_next_question(team, client):
+    old, new = launch_swap(team), launch_swap(team)
+    Job.objects.update(changed_at=now() - timedelta(seconds=30))
+    since = microseconds(now())
+    deliver_swap(team, job=new)
+    answer = client.get(address(team, "queue_poll", since=since, show="waiting"), headers=HTMX)
+    assert answer.status_code == 200
+    assert f'id="job-{new.pk}"' in answer.text
+    assert f'id="job-{old.pk}"' not in answer.text
+    assert "data-fits" not in answer.text
+    assert "Ready for review" in answer.text
+    assert 'id="queue-tabs"' in answer.text
+    assert "<title>(1) Queue" in answer.text
+    assert f"since={since}" not in answer.text
+
+
+def test_a_poll_looks_back_three_seconds(team, client):
+    job = launch_swap(team)
+    Job.objects.update(changed_at=now() - timedelta(seconds=2))
+    answer = client.get(address(team, "queue_poll", since=microseconds(now())), headers=HTMX)
+    assert f'id="job-{job.pk}"' in answer.text
+
+
+def test_nobody_asks_while_nothing_is_active(team, client):
+    job = launch_swap(team)
+    assert "data-poll=" in client.get(address(team, "queue")).text
+    deliver_swap(team, job=job)
+    assert "data-poll=" not in client.get(address(team, "queue")).text
+
+
+def test_cancelling_returns_the_credits_and_the_row(team, client):
+    job = launch_swap(team)
+    headers = {**HTMX, "HX-Target": f"job-{job.pk}"}
+    answer = client.post(address(team, "job_cancel", job.pk), headers=headers)
+    assert "4 credits returned" in answer.text
+    assert "Cancelled. 4 credits returned." in answer["HX-Trigger"]
+    assert Job.objects.get().state == State.CANCELLED
+
+
+def test_trying_again_twice_makes_one_new_job(team, client):
+    failed = deliver_swap(team, delivered=0)
+    for _ in range(2):
+        assert client.post(address(team, "job_retry", failed.pk)).status_code == 302
+    assert Job.objects.filter(retry_of=failed).count() == 1
+    assert row_of(team, failed).can_retry is False
+
+
+def test_trying_again_without_credits_says_so(db, client):
+    team = make_team(credits_=4)
+    client.force_login(owner_of(team))
+    job = launch_swap(team)
+    deliver_swap(team, job=job, delivered=0)
+    launch_swap(team)
+    answer = client.post(address(team, "job_retry", job.pk), follow=True)
+    assert "This needs 4 credits and the team has 0 available." in answer.text
+    assert not Job.objects.filter(retry_of=job).exists()
+
+
+def test_the_job_page_shows_its_history_and_the_ledger_rows_of_this_job(team, client):
+    job = deliver_swap(team, delivered=1)
+    deliver_swap(team)
+    page = client.get(address(team, "job_detail", job.pk))
+    assert [(e.kind, e.d_posted, e.d_held) for e in page.context["entries"]] == [
+        ("hold", 0, 4),
+        ("settle", -2, -4),
+    ]
+    assert "The missing result was not charged." in page.text
+    assert page.context["events"][-1].state == State.PARTIAL
+
+
+def test_trace_ids_are_for_admins(team, client):
+    job = make_unknown(team)
+    assert "trace-77" in client.get(address(team, "job_detail", job.pk)).text
+    client.force_login(add_member(team, Role.CREATOR))
+    page = client.get(address(team, "job_detail", job.pk))
+    assert "trace-77" not in page.text
+    assert "An admin of the team decides how to go on." in page.text
+    answer = client.post(address(team, "job_resolve", job.pk), {"action": "give_up"})
+    assert answer.status_code == 403
+    job.refresh_from_db()
+    assert job.state == State.UNKNOWN
+
+
+def test_giving_up_returns_the_credits(team, client):
+    job = make_unknown(team)
+    client.post(address(team, "job_resolve", job.pk), {"action": "give_up"})
+    job.refresh_from_db()
+    assert (job.state, job.captured) == (State.FAILED, 0)
+
+
+def test_running_again_keeps_the_hold(team, client):
+    job = make_unknown(team)
+    client.post(address(team, "job_resolve", job.pk), {"action": "run_again"})
+    job.refresh_from_db()
+    assert (job.state, job.captured) == (State.READY, None)
+
+
+def test_a_task_id_must_be_given_and_look_like_one(team, client):
+    job = make_unknown(team)
+    url = address(team, "job_resolve", job.pk)
+    for given, sentence in [
+        ("", "Paste the task id that the provider shows."),
+        ("a b/c", "Paste the task id exactly as the provider gave it."),
+    ]:
+        answer = client.post(url, {"action": "paste_id", "remote_id": given})
+        assert answer.status_code == 422
+        assert sentence in answer.text
+    job.refresh_from_db()
+    assert job.state == State.UNKNOWN
+    client.post(url, {"action": "paste_id", "remote_id": "193874"})
+    job.refresh_from_db()
+    assert (job.state, job.remote_id) == (State.RUNNING, "193874")
+
+
+def test_a_result_that_was_put_aside_can_be_brought_back(team, client):
+    job = deliver_swap(team)
+    output = job.outputs.first()
+    job.outputs.update(discarded=True)
+    Job.objects.update(outputs_waiting=0)
+    assert "Put aside" in client.get(address(team, "job_detail", job.pk)).text
+    client.post(address(team, "output_recover", output.pk))
+    output.refresh_from_db()
+    job.refresh_from_db()
+    assert (output.discarded, job.outputs_waiting) == (False, 1)
+
+
+def test_jobs_of_other_teams_are_not_found(team, client):
+    foreign = launch_swap(make_team())
+    for name in ("job_detail",):
+        assert client.get(address(team, name, foreign.pk)).status_code == 404
+    for name in ("job_cancel", "job_retry", "job_resolve"):
+        assert client.post(address(team, name, foreign.pk)).status_code == 404
+    assert client.get(address(team, "job_detail", uuid4())).status_code == 404
+    client.force_login(make_user())
+    for name in ("queue", "queue_poll"):
+        assert client.get(address(team, name)).status_code == 404
+    foreign.refresh_from_db()
+    assert foreign.state == State.QUEUED
+
+
+def test_viewers_read_the_queue_and_change_nothing(team, client):
+    job = launch_swap(team)
+    client.force_login(add_member(team, Role.VIEWER))
+    page = client.get(address(team, "queue"))
+    assert page.status_code == 200
+    assert address(team, "job_cancel", job.pk) not in page.text
+    assert client.post(address(team, "job_cancel", job.pk)).status_code == 403
+    job.refresh_from_db()
+    assert job.state == State.QUEUED
+
+
+def test_a_product_shows_its_results(team, client):
+    product = make_product(team, "Silk blouse")
+    job = deliver_swap(team, job=launch_swap(team, photo=make_photo(product)))
+    deliver_swap(team)
+    page = client.get(address(team, "product_results", product.pk), headers=HTMX)
+    assert [row.job for row in page.context["rows"]] == [job]
+    assert address(team, "review_detail", job.pk) in page.text
+    bare = make_product(team)
+    assert "No results yet" in client.get(address(team, "product_results", bare.pk)).text
+    foreign = make_product(make_team())
+    assert client.get(address(team, "product_results", foreign.pk)).status_code == 404
