@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import allauth.account.admin  # noqa: F401  (registers, before it is unregistered below)
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -20,7 +22,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -32,7 +35,6 @@ from teams.models import (
     CreditAccount,
     Invitation,
     LedgerEntry,
-    Membership,
     OutgoingMail,
     Team,
     User,
@@ -44,14 +46,15 @@ from teams.services import TeamRefused, create_team, send_welcome
 if TYPE_CHECKING:  # Generic for mypy only.
     _TeamAdmin = admin.ModelAdmin[Team]
     _AnyAdmin = admin.ModelAdmin[Any]
-    _MembershipInline = admin.TabularInline[Membership, Team]
     _UserAdmin = DjangoUserAdmin[User]
     _UserCreationForm = AdminUserCreationForm[User]
 else:
     _TeamAdmin = _AnyAdmin = admin.ModelAdmin
-    _MembershipInline = admin.TabularInline
     _UserAdmin = DjangoUserAdmin
     _UserCreationForm = AdminUserCreationForm
+
+# People's addresses are edited with the people; allauth's own table of them only follows.
+admin.site.unregister(EmailAddress)
 
 # Staff sign in by the same page as everybody, so its rate limits hold for the admin, too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -81,19 +84,6 @@ def may_grant(request: HttpRequest) -> bool:
     return request.user.has_perm("teams.grant_credits")
 
 
-class MembershipInline(_MembershipInline):
-    """The members of a team, read here: roles change on the team's own page, with its rules."""
-
-    model = Membership
-    fields = readonly_fields = ("user", "role", "created_at")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Members join by invitation."""
-        return False
-
-
 @admin.register(Team)
 class TeamAdmin(_TeamAdmin):
     """Teams with their balance; founding one and granting credits have forms of their own."""
@@ -101,9 +91,8 @@ class TeamAdmin(_TeamAdmin):
     list_display = ("name", "slug", "available", "held", "members", "created_at")
     search_fields = ("name", "slug", "memberships__user__email")
     list_select_related = ("credit_account",)
-    fields = ("name", "slug", "time_zone", "balance", "storage_bytes", "created_at")
-    readonly_fields = ("balance", "storage_bytes", "created_at")
-    inlines = (MembershipInline,)
+    fields = ("name", "slug", "time_zone", "balance", "people", "storage_bytes", "created_at")
+    readonly_fields = ("balance", "people", "storage_bytes", "created_at")
     change_form_template = "admin/teams/team/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
@@ -136,6 +125,18 @@ class TeamAdmin(_TeamAdmin):
             reverse("admin:teams_ledgerentry_changelist"),
             account.pk,
             _("Ledger"),
+        )
+
+    @admin.display(description=gettext_lazy("members"))
+    def people(self, team: Team) -> str:
+        """Who is in the team. Roles change on the team's own page, with its rules."""
+        return format_html_join(
+            mark_safe("<br>"),
+            "{} ({}), {}",
+            (
+                (member.user.get_full_name(), member.user.email, member.get_role_display())
+                for member in team.memberships.by_rank()
+            ),
         )
 
     def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
@@ -384,6 +385,11 @@ class UserAdmin(_UserAdmin):
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save, and forget the former address: allauth would go on letting it sign in."""
+        super().save_model(request, obj, form, change)
+        EmailAddress.objects.filter(user=obj).exclude(email__iexact=obj.email).delete()
 
     def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Only superusers: who may edit people could make themselves one."""

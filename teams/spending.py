@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 #: The drawing's own units; the page scales it.
-WIDTH, HEIGHT, BASE = 600, 132, 112
+WIDTH, HEIGHT, ROOF, BASE = 600, 132, 16, 112
 _SLOT_GAP = 4
 
 
@@ -32,6 +32,7 @@ class Chart:
     total: int
     width: int = WIDTH
     height: int = HEIGHT
+    roof: int = ROOF
     base: int = BASE
 
     @property
@@ -49,7 +50,7 @@ def draw_days(spent: Mapping[date, int], *, until: date, days: int) -> Chart:
         day = until - timedelta(days=days - 1 - number)
         value = spent.get(day, 0)
         # A day that cost anything is visible, whatever the others cost.
-        height = max(2, round(value * (BASE - 16) / top)) if value else 0
+        height = max(2, round(value * (BASE - ROOF) / top)) if value else 0
         bars.append(
             Bar(
                 day=day,

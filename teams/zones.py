@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 
 @cache
@@ -24,6 +26,12 @@ def zone_names() -> tuple[str, ...]:
             if name == "UTC" or ("/" in name and not name.startswith(("Etc/", "SystemV/")))
         )
     )
+
+
+def validate_zone(name: str) -> None:
+    """Refuse names that are no time zone."""
+    if find_zone(name) is None:
+        raise ValidationError(_("Enter the name of a time zone, such as Europe/Zurich."))
 
 
 def show_times_in(*names: str) -> None:

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.text
 import django.utils.timezone
+import teams.zones
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -61,7 +62,7 @@ class Migration(migrations.Migration):
                 ('is_staff', models.BooleanField(default=False, verbose_name='operator')),
                 ('is_active', models.BooleanField(default=True, verbose_name='active')),
                 ('joined_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('time_zone', models.CharField(blank=True, help_text='Empty: the time zone of the team.', max_length=64)),
+                ('time_zone', models.CharField(blank=True, help_text='Empty: the time zone of the team.', max_length=64, validators=[teams.zones.validate_zone])),
                 ('theme', models.CharField(choices=[('system', 'Like the device'), ('light', 'Light'), ('dark', 'Dark')], default='system', max_length=6)),
                 ('shortcuts_enabled', models.BooleanField(default=True, verbose_name='keyboard shortcuts')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
@@ -73,7 +74,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('seq', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('grant', 'Granted'), ('hold', 'Held for a job'), ('settle', 'Settled'), ('refund', 'Credited back'), ('expire', 'Expired'), ('adjust', 'Adjusted')], max_length=6)),
+                ('kind', models.CharField(choices=[('grant', 'Granted'), ('hold', 'Held'), ('settle', 'Settled'), ('refund', 'Credited back'), ('expire', 'Expired'), ('adjust', 'Adjusted')], max_length=6)),
                 ('d_posted', models.BigIntegerField()),
                 ('d_held', models.BigIntegerField()),
                 ('posted_after', models.BigIntegerField()),
@@ -97,7 +98,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=100)),
                 ('slug', models.SlugField(unique=True)),
-                ('time_zone', models.CharField(default='UTC', max_length=64)),
+                ('time_zone', models.CharField(default='UTC', max_length=64, validators=[teams.zones.validate_zone])),
                 ('storage_bytes', models.BigIntegerField(default=0, editable=False, help_text='Bytes of originals and results kept.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],

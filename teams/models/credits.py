@@ -88,7 +88,7 @@ class LedgerEntry(models.Model):
 
     class Kind(models.TextChoices):
         GRANT = "grant", _("Granted")
-        HOLD = "hold", _("Held for a job")
+        HOLD = "hold", _("Held")
         SETTLE = "settle", _("Settled")
         REFUND = "refund", _("Credited back")
         EXPIRE = "expire", _("Expired")

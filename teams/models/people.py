@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from teams.zones import validate_zone
+
 
 class UserManager(BaseUserManager["User"]):
     """Makes users whose name is their e-mail address."""
@@ -51,7 +53,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(_("active"), default=True)
     joined_at = models.DateTimeField(default=now, editable=False)
     time_zone = models.CharField(
-        max_length=64, blank=True, help_text=_("Empty: the time zone of the team.")
+        max_length=64,
+        blank=True,
+        validators=[validate_zone],
+        help_text=_("Empty: the time zone of the team."),
     )
     theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
     shortcuts_enabled = models.BooleanField(_("keyboard shortcuts"), default=True)
@@ -100,7 +105,7 @@ class Team(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=50, unique=True)
-    time_zone = models.CharField(max_length=64, default="UTC")
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_zone])
     storage_bytes = models.BigIntegerField(
         default=0, editable=False, help_text=_("Bytes of originals and results kept.")
     )

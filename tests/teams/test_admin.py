@@ -6,8 +6,10 @@ import re
 import uuid
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.test import Client
 from django.utils.timezone import now
 
 from teams.audit import record
@@ -261,3 +263,40 @@ def test_the_admin_pages_carry_no_inline_code(client, operator, team):
         assert " style=" not in page
         assert " onclick=" not in page
         assert not re.search(r"<script(?![^>]*\b(src|type=\"application/json\"))[^>]*>\s*\S", page)
+
+
+def test_the_former_address_of_a_person_no_longer_signs_in(client, operator, alice):
+    EmailAddress.objects.create(user=alice, email="alice@example.com", primary=True)
+    client.force_login(operator)
+    page = client.get(f"/admin/teams/user/{alice.pk}/change/")
+    fields = {
+        name: value
+        for name, value in page.context["adminform"].form.initial.items()
+        if isinstance(value, str) and name != "password"
+    }
+
+    answer = client.post(
+        f"/admin/teams/user/{alice.pk}/change/",
+        {**fields, "email": "archer@example.com", "is_active": "on"},
+    )
+
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    for address, status in (("alice@example.com", 200), ("archer@example.com", 302)):
+        tried = Client().post("/accounts/login/", {"login": address, "password": PASSWORD})
+        assert tried.status_code == status
+
+
+def test_a_team_has_a_time_zone_that_exists(client, operator, team):
+    client.force_login(operator)
+    form = {"name": "Atelier", "slug": "atelier"}
+
+    refused = client.post(
+        f"/admin/teams/team/{team.pk}/change/", {**form, "time_zone": "Mars/Olympus"}
+    )
+    assert refused.context["adminform"].form.errors == {
+        "time_zone": ["Enter the name of a time zone, such as Europe/Zurich."]
+    }
+
+    client.post(f"/admin/teams/team/{team.pk}/change/", {**form, "time_zone": "Europe/Zurich"})
+    team.refresh_from_db()
+    assert team.time_zone == "Europe/Zurich"
