@@ -21,12 +21,7 @@ def current_account(provider: str = SELLERPIC) -> ProviderAccount:
     """
     if provider != SELLERPIC:
         raise LookupError(f"There is no provider called {provider}.")
-    sandbox = bool(settings.SANDBOX)
-    account, _ = ProviderAccount.objects.get_or_create(
-        provider=provider,
-        base_url=settings.SANDBOX_URL if sandbox else settings.SELLERPIC_BASE_URL,
-        defaults={"is_sandbox": sandbox},
-    )
+    account = _sandbox_account() if settings.SANDBOX else _live_account()
     limits = {
         "slots": settings.SELLERPIC_SLOTS,
         "min_poll_seconds": settings.SELLERPIC_MIN_POLL_SECONDS,
@@ -41,6 +36,26 @@ def current_account(provider: str = SELLERPIC) -> ProviderAccount:
             )
     elif any(getattr(pool, name) != value for name, value in limits.items()):
         Pool.objects.filter(pk=pool.pk).update(**limits)
+    return account
+
+
+def _live_account() -> ProviderAccount:
+    account, _ = ProviderAccount.objects.get_or_create(
+        provider=SELLERPIC, base_url=settings.SELLERPIC_BASE_URL
+    )
+    return account
+
+
+def _sandbox_account() -> ProviderAccount:
+    """The sandbox stays the same account when an installation moves it to another port."""
+    account = ProviderAccount.objects.filter(provider=SELLERPIC, is_sandbox=True).first()
+    if account is None:
+        account, _ = ProviderAccount.objects.get_or_create(
+            provider=SELLERPIC, base_url=settings.SANDBOX_URL, defaults={"is_sandbox": True}
+        )
+    elif account.base_url != settings.SANDBOX_URL:
+        ProviderAccount.objects.filter(pk=account.pk).update(base_url=settings.SANDBOX_URL)
+        account.base_url = settings.SANDBOX_URL
     return account
 
 
