@@ -80,8 +80,9 @@ def upload_local(request: HttpRequest, token: str) -> HttpResponse:
     except Http404:
         return _refused(_("This upload has expired. Upload the file again."), 403)
     key, most = told["k"], told["n"]
-    announced = request.headers.get("Content-Length", "")
-    if announced.isdecimal() and int(announced) > most + _FRAMING:
+    told_length = request.headers.get("Content-Length", "")
+    announced = int(told_length) if told_length.isdecimal() else 0
+    if announced > most + _FRAMING:
         return _too_large()
     if place.size(key) is not None:
         return _refused(_("This file has already arrived."), 409)
@@ -95,7 +96,9 @@ def upload_local(request: HttpRequest, token: str) -> HttpResponse:
                 raise _NotOneFile from None
             if handler.written > most:
                 raise _TooLarge
-            if handler.files != 1 or not handler.written or not handler.complete:
+            # A connection that broke off looks like a file that ended, only that bytes are missing.
+            broken = announced - handler.written > _FRAMING
+            if broken or handler.files != 1 or not handler.written or not handler.complete:
                 raise _NotOneFile
     except _TooLarge:
         return _too_large()
