@@ -41,7 +41,7 @@ from teams.models import (
 )
 from teams.models.people import TeamQuerySet
 from teams.outbox import send_again
-from teams.services import TeamRefused, create_team, send_welcome
+from teams.services import TeamRefused, create_team_for, send_welcome
 
 if TYPE_CHECKING:  # Generic for mypy only.
     _TeamAdmin = admin.ModelAdmin[Team]
@@ -174,8 +174,17 @@ class TeamAdmin(_TeamAdmin):
             raise PermissionDenied
         form = CreateTeamForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
+            data = form.cleaned_data
             try:
-                team = _found_team(form, cast(User, request.user))
+                with transaction.atomic():
+                    team, owner, is_new = create_team_for(
+                        name=data["name"],
+                        slug=data["slug"],
+                        owner_email=data["owner_email"],
+                        actor=cast(User, request.user),
+                    )
+                    if is_new:
+                        send_welcome(user=owner, team=team)
             except TeamRefused as exc:
                 form.add_error("slug", exc.sentence)
             else:
@@ -238,23 +247,6 @@ class TeamAdmin(_TeamAdmin):
             "title": title,
             "form": form,
         }
-
-
-@transaction.atomic
-def _found_team(form: CreateTeamForm, operator: User) -> Team:
-    email = form.cleaned_data["owner_email"].lower()
-    owner = User.objects.filter(email__iexact=email).first()
-    is_new = owner is None
-    owner = owner or User.objects.create_user(email)
-    team = create_team(
-        name=form.cleaned_data["name"],
-        slug=form.cleaned_data["slug"],
-        owner=owner,
-        actor=operator,
-    )
-    if is_new:
-        send_welcome(user=owner, team=team)
-    return team
 
 
 @admin.register(CreditAccount)

@@ -55,6 +55,20 @@ def create_team(*, name: str, owner: User, slug: str = "", actor: User | str = "
     return team
 
 
+@transaction.atomic
+def create_team_for(
+    *, name: str, owner_email: str, actor: User | str, slug: str = ""
+) -> tuple[Team, User, bool]:
+    """Found a team for an address; returns the team, its owner, and whether their account is new.
+
+    A new account has no password yet: hand on `set_password_link` or call `send_welcome`.
+    """
+    owner = User.objects.filter(email__iexact=owner_email).first()
+    is_new = owner is None
+    owner = owner or User.objects.create_user(owner_email)
+    return create_team(name=name, owner=owner, slug=slug, actor=actor), owner, is_new
+
+
 def _insert_team(name: str, slug: str) -> Team:
     wished = slugify(slug)[:_SLUG_LENGTH]
     stem = wished or slugify(name)[: _SLUG_LENGTH - 8].strip("-") or "team"

@@ -12,8 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from teams.credits import grant
-from teams.models import User
-from teams.services import TeamRefused, create_team, set_password_link
+from teams.services import TeamRefused, create_team_for, set_password_link
 
 ACTOR = "manage.py create_team"
 
@@ -40,11 +39,10 @@ class Command(BaseCommand):
             raise CommandError(f"{email} is not an e-mail address.") from None
         if options["credits"] < 0:
             raise CommandError("A team cannot start with less than 0 credits.")
-        owner = User.objects.filter(email__iexact=email).first()
-        is_new = owner is None
-        owner = owner or User.objects.create_user(email)
         try:
-            team = create_team(name=options["name"], owner=owner, slug=options["slug"], actor=ACTOR)
+            team, owner, is_new = create_team_for(
+                name=options["name"], owner_email=email, slug=options["slug"], actor=ACTOR
+            )
         except TeamRefused as exc:
             raise CommandError(exc.sentence) from None
         if options["credits"]:
