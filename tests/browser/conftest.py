@@ -27,6 +27,12 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 INSTALL = "Chromium was not found. Install it: apt-get install chromium (or set CHROMIUM=/path)."
+# Colours are judged once what fades in is there; what never ends is not waited for.
+AT_REST = """() => Promise.all(
+  document.getAnimations()
+    .filter((animation) => animation.effect.getComputedTiming().iterations !== Infinity)
+    .map((animation) => animation.finished.catch(() => {}))
+)"""
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -155,6 +161,7 @@ def faults(page: Any) -> Callable[..., list[str]]:
     axe = Axe()
 
     def found(rules: Sequence[str] = ()) -> list[str]:
+        page.evaluate(AT_REST)
         # preload would add an inline style, which the page's own policy reports.
         options = {
             "runOnly": list(rules or AXE_TAGS),

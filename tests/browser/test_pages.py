@@ -25,7 +25,7 @@ def addresses(live_server, live_team, alice, product, photo):
     grant(team=live_team, amount=100, actor="tests", reason="For tests", key="pages")
     job = deliver_swap(live_team, job=launch_swap(live_team, photo=photo, by=alice))
     launch_swap(live_team, photo=photo, by=alice)
-    decide_output(output=job.outputs.first(), by=alice, verdict="approved")
+    decide_output(output=job.outputs.all()[0], by=alice, verdict="approved")
     slug = live_team.slug
     where = [slug, product.pk]
     bare = make_product(live_team, "Bare").pk
