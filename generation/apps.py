@@ -11,8 +11,9 @@ class GenerationConfig(AppConfig):
     verbose_name = _("Generation")
 
     def ready(self) -> None:
-        """Tell the catalog below which photos this app still needs."""
+        """Register the checks, and tell the catalog which photos are still needed."""
         from catalog.services import photo_guards
+        from generation import checks  # noqa: F401 - registers itself
         from generation.services.launch import forbid_archiving
 
         if forbid_archiving not in photo_guards:

@@ -31,11 +31,13 @@ def test_a_job_comes_back_as_two_pictures_for_four_credits(sandbox, start_engine
         ("A", "delivered", True, False),
         ("B", "delivered", True, False),
     ]
+    size = 0
     for output in outputs:
+        assert output.asset is not None
         assert output.asset.key == f"t/{team.pk}/out/{job.pk}/{output.index}.png"
         storage().fetch(output.asset.key, tmp_path / "result")
         assert (tmp_path / "result").stat().st_size == output.asset.bytes
-    size = sum(output.asset.bytes for output in outputs)
+        size += output.asset.bytes
     assert Team.objects.get(pk=team.pk).storage_bytes == size
     attempt = Attempt.objects.get(job=job)
     assert (attempt.number, attempt.outcome, attempt.remote_id) == (1, "accepted", job.remote_id)
@@ -84,7 +86,7 @@ def test_a_cancelled_running_job_settles_and_files_its_results_unseen(sandbox, s
     job = wait_for_state(job, "succeeded")
     assert (job.captured, job.outputs_waiting) == (4, 0)
     assert list(job.outputs.values_list("discarded", flat=True)) == [True, True]
-    assert recover_output(output=job.outputs.first()) is True
+    assert recover_output(output=job.outputs.get(index=0)) is True
     job.refresh_from_db()
     assert job.outputs_waiting == 1
 

@@ -97,8 +97,9 @@ def test_a_dead_download_link_is_renewed(sandbox, start_engine, team):
     start_engine()
     job = wait_for_state(launch_swap(team, model=sandbox.model()), "partial", "succeeded")
 
-    assert job.outputs_delivered == job.captured // 2
-    assert spent(team) == (100 - job.captured, 0)
+    charged = 2 * job.outputs_delivered
+    assert job.captured == charged
+    assert spent(team) == (100 - charged, 0)
 
 
 def test_links_that_stay_dead_are_not_charged(sandbox, start_engine, team):
@@ -129,6 +130,7 @@ def test_a_closed_account_stops_all_submits_until_it_opens(sandbox, start_engine
     wait_until(lambda: Job.objects.filter(state="ready").count() == 3)
 
     account = ProviderAccount.objects.get()
+    assert account.closed_until is not None
     assert account.closed_until > now() + timedelta(seconds=20)
     assert account.closed_reason == "The account at SellerPic has no credits left."
     assert sandbox.stats()["submits"] <= 3

@@ -62,6 +62,7 @@ def test_writes_two_pictures_and_tells_it_as_json(sandbox, start_engine, team, p
     for path in paths:
         assert Path(path).read_bytes()[:4] == b"\x89PNG"
     assert "Working" in err
+    assert job.product is not None
     assert job.product.name == "Shell jobs"
     assert spent(team) == (96, 0)
 

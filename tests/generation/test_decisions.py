@@ -120,6 +120,7 @@ def test_an_undo_brings_back_the_verdict_before(job, alice):
     undone = undo_decision(output=output, by=alice)
 
     assert (output.verdict, output.decided_by, output.decided_at) == ("rejected", alice, first.at)
+    assert undone.undoes is not None
     assert undone.undoes.verdict == "approved"
     assert counters(job) == (1, 0)
 

@@ -57,15 +57,16 @@ def fetch(url, to, *, max_bytes=1000, **options):
     asyncio.run(run())
 
 
-def answers(*addresses):
-    asked = []
+class Answers:
+    """A resolver that always answers these addresses, and remembers what it was asked."""
 
-    async def resolve(host, port):
-        asked.append((host, port))
-        return list(addresses)
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked: list[tuple[str, int]] = []
 
-    resolve.asked = asked
-    return resolve
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append((host, port))
+        return self.addresses
 
 
 @pytest.mark.parametrize("url", ATTACKS)
@@ -73,7 +74,7 @@ def test_an_attack_is_blocked_even_where_its_host_is_listed(url, tmp_path):
     """The numeric spellings are resolved by the system, as a browser or curl would."""
     options = {}
     if "2130706433" in url or "0x7f.1" in url or "127.1/" in url:
-        options["resolve"] = answers("127.0.0.1")
+        options["resolve"] = Answers("127.0.0.1")
     with pytest.raises(LinkBlocked):
         fetch(url, tmp_path / "x", hosts=[*literal_hosts(url), "files.example"], **options)
 
@@ -81,7 +82,7 @@ def test_an_attack_is_blocked_even_where_its_host_is_listed(url, tmp_path):
 
 
 def test_a_host_that_is_not_listed_is_not_even_looked_up(tmp_path):
-    resolve = answers("93.184.216.34")
+    resolve = Answers("93.184.216.34")
 
     with pytest.raises(LinkBlocked, match=r"evil\.example"):
         fetch(
@@ -98,7 +99,7 @@ def test_a_leading_dot_takes_the_host_and_its_subdomains(host, tmp_path):
             f"https://{host}/a.png",
             tmp_path / "x",
             hosts=[".files.example"],
-            resolve=answers("10.0.0.5"),
+            resolve=Answers("10.0.0.5"),
         )
 
 
@@ -108,7 +109,7 @@ def test_one_private_address_among_public_ones_blocks(tmp_path):
             "https://files.example/a.png",
             tmp_path / "x",
             hosts=["files.example"],
-            resolve=answers("93.184.216.34", "127.0.0.1"),
+            resolve=Answers("93.184.216.34", "127.0.0.1"),
         )
 
 
@@ -116,7 +117,7 @@ def test_the_name_is_looked_up_once_and_the_checked_address_is_used(tmp_path):
     """A second look-up could answer with another address than the one that was checked."""
     with raw_server(answer_of(200, "picture")) as (url, seen):
         port = int(url.rpartition(":")[2])
-        resolve = answers("127.0.0.1")
+        resolve = Answers("127.0.0.1")
         fetch(
             f"http://sandbox.test:{port}/a.png?sig=1",
             tmp_path / "x",
@@ -146,7 +147,7 @@ def test_the_sandbox_may_not_point_at_link_local_addresses(tmp_path):
             "http://sandbox.test:9000/",
             tmp_path / "x",
             sandbox_origin="http://sandbox.test:9000",
-            resolve=answers("169.254.169.254"),
+            resolve=Answers("169.254.169.254"),
         )
 
 
@@ -162,7 +163,7 @@ def test_the_sandbox_may_not_point_at_link_local_addresses(tmp_path):
         (None, Unreachable),
     ],
 )
-def test_sorts_what_a_file_server_answers(answer, expected, tmp_path):
+def test_sorts_what_a_file_server_Answers(answer, expected, tmp_path):
     with raw_server(answer) as (url, seen), pytest.raises(expected) as failure:
         fetch(f"{url}/a.png", tmp_path / "x", sandbox_origin=url)
 
