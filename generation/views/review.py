@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.db.models import F, Prefetch, prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -174,7 +175,7 @@ def output_decide(request: TeamRequest, output_id: UUID) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         if "verdict" in form.errors or "version" in form.errors:
-            raise Http404
+            raise BadRequest("A decision has a verdict and the version that was seen.")
         return _pane_answer(request, output, form=form, status=422)
     wanted = form.cleaned_data
     seen = wanted["version"]

@@ -78,7 +78,8 @@
       const pane = form.closest("[data-pane]");
       const button = form.querySelector(`button[value="${verdict}"]`);
       const stands = pane.querySelector("[data-verdict]")?.dataset.verdict;
-      if (button && stands !== verdict) form.requestSubmit(button);
+      // A click, since htmx takes the verdict from the button that was clicked.
+      if (button && stands !== verdict) button.click();
     }
   };
   doc.addEventListener("click", (event) => {
@@ -88,7 +89,13 @@
     let button;
     if ((button = hit("button[data-mode]"))) compare.mode = button.dataset.mode;
     else if ((button = hit("[data-focus-on]"))) compare.focusOn(button.dataset.focusOn);
-    else if ((button = hit("[data-show]"))) compare.show(button.dataset.show);
+    else if ((button = hit("[data-show]"))) {
+      // Where panes lie on one another the original is held up; on a phone it is one of the pictures.
+      const original = button.dataset.show === "original" && compare.mode !== "side";
+      compare.hold(original);
+      if (original) button.setAttribute("aria-pressed", "true");
+      else compare.show(button.dataset.show);
+    }
     else if ((button = hit("[data-zoom]"))) {
       const { zoom } = button.dataset;
       if (zoom === "toggle") compare.toggleZoom();

@@ -252,7 +252,7 @@ def test_a_task_id_must_be_given_and_look_like_one(team, client):
 
 def test_a_result_that_was_put_aside_can_be_brought_back(team, client):
     job = deliver_swap(team)
-    output = job.outputs.first()
+    output = job.outputs.get(index=0)
     job.outputs.update(discarded=True)
     Job.objects.update(outputs_waiting=0)
     assert "Put aside" in client.get(address(team, "job_detail", job.pk)).text

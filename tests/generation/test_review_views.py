@@ -244,8 +244,8 @@ def test_a_job_without_pictures_is_shown_on_its_own_page(team, client):
 
 def test_nonsense_decisions_are_refused(team, client):
     _, a, _ = pair(team)
-    assert decide(client, a, "waiting").status_code == 404
-    assert decide(client, a, "splendid").status_code == 404
+    assert decide(client, a, "waiting").status_code == 400
+    assert decide(client, a, "splendid").status_code == 400
     assert decide(client, a, "changes", reasons=["zebra"]).status_code == 422
     assert not Decision.objects.exists()
 
