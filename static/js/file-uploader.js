@@ -206,7 +206,7 @@
           tile.request = null;
           if (request.status < 300) resolve();
           else {
-            let text = "";
+            let text;
             try {
               text = JSON.parse(request.responseText).error;
             } catch {
@@ -241,7 +241,7 @@
     }
 
     #verdict(tile, answer) {
-      if (answer.state === "accepted" && answer.tile_html && !answer.duplicate) {
+      if (answer.state === "accepted" && answer.tile_html) {
         tile.dataset.state = "accepted";
         const holder = document.createElement("template");
         holder.innerHTML = answer.tile_html;
@@ -250,6 +250,9 @@
         tile.replaceWith(photo);
         window.htmx?.process(photo);
         this.#summary();
+        // Another product has it too: taken all the same, and said.
+        const same = answer.duplicate;
+        if (same) document.dispatchEvent(new CustomEvent("toast", { detail: { text: `${this.dataset.textDuplicate} ${same.name}`, url: same.url, url_text: same.product } }));
         return;
       }
       this.#end(tile, "refused", answer.error || answer.label);
