@@ -97,6 +97,7 @@ def _described(request: TeamRequest, upload: Upload) -> dict[str, Any]:
             "url": reverse("catalog:product_detail", args=[request.team.slug, product.pk])
             if product
             else "",
+            "product": product.name if product else "",
         }
     tile = None
     if asset is not None:

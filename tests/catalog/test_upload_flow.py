@@ -154,6 +154,7 @@ def test_the_same_photo_in_the_same_product_is_named_and_not_kept(
     assert client_of_alice.get(status_url).json()["duplicate"] == {
         "name": "front.jpg",
         "url": product.get_absolute_url(),
+        "product": "Linen shirt",
     }
 
 
