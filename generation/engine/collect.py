@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from catalog.limited import DecoderFailed, NotAPicture
 from catalog.models import Asset
 from catalog.services import request_renditions, store_result
-from generation.engine.context import Context, logger
+from generation.engine.context import Context, Observer, logger
 from generation.engine.timing import Timing, back_off, seconds
 from generation.models import Attempt, Job, Output, State
 from generation.providers.base import ItemState, RemoteItem
@@ -107,9 +107,7 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
     return Result(index, item, asset=asset)
 
 
-def finish_job(
-    job: Job, results: Sequence[Result], now: datetime, reached: Any = lambda _point, _job: None
-) -> bool:
+def finish_job(job: Job, results: Sequence[Result], now: datetime, reached: Observer) -> bool:
     """Assets, outputs, counters, settlement and the job's end, all or nothing.
 
     Captured are min(delivered, expected) results at the frozen unit price: what a provider sends

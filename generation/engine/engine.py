@@ -44,6 +44,7 @@ PREPARING_AT_ONCE = 6
 POLLING_AT_ONCE = 20
 COLLECTING_AT_ONCE = 6
 _DAY = 24 * 3600.0
+_SOON = 0.05
 
 
 class Engine:
@@ -245,9 +246,12 @@ class Engine:
         due, following = await ctx.database.run(due_polls, self._clock())
         busy = {job.pk for job in self._steps.values()}
         room = POLLING_AT_ONCE - self._working_on(poll_job)
-        for job in [job for job in due if job.pk not in busy][: max(0, room)]:
+        waiting = [job for job in due if job.pk not in busy]
+        for job in waiting[: max(0, room)]:
             self._begin(poll_job, ctx, job)
-        return min(ctx.timing.tick, max(0.05, following if following is not None else _DAY))
+        if len(waiting) > room:
+            return _SOON
+        return min(ctx.timing.tick, max(_SOON, following if following is not None else _DAY))
 
     async def _collect(self, ctx: Context) -> float:
         room = COLLECTING_AT_ONCE - self._working_on(collect_job)

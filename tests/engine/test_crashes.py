@@ -1,11 +1,13 @@
 """A worker killed by SIGKILL at every point of a job: the job ends, and is paid for once."""
 
 import signal
+import time
 
 import pytest
 
 from generation.models import Attempt, Job, Output
 from generation.services import resolve_unknown
+from teams.credits import grant
 from teams.ledger_check import find_differences
 from tests.engine.conftest import spent, wait_for_state
 from tests.factories import launch_swap, owner_of
@@ -92,12 +94,8 @@ def test_a_worker_that_is_asked_to_stop_stores_the_answer_of_its_submit(
 @pytest.mark.chaos
 def test_sixty_jobs_survive_a_killing_every_second(sandbox, start_worker, team, settings):
     """Three workers, one of them killed each second, and each one prone to die by itself."""
-    import time
-
     settings.UNKNOWN_OUTCOME_POLICY = "ask"
     by = owner_of(team)
-    from teams.credits import grant
-
     grant(team=team, amount=500, actor="tests", reason="For tests", key="chaos")
     model = sandbox.model()
     first = launch_swap(team, model=model)

@@ -1,10 +1,14 @@
 """A job from the queue to two stored pictures, through the engine and over real HTTP."""
 
+from dataclasses import replace
+
 from catalog.storage import storage
+from config.celery import app
 from generation.models import Attempt, JobInput, Output, ProviderFile
+from generation.services import cancel_job, recover_output
 from teams.models import Team
-from tests.engine.conftest import spent, wait_for_state, wait_until
-from tests.factories import launch_swap, make_photo, make_product
+from tests.engine.conftest import QUICK, spent, wait_for_state, wait_until
+from tests.factories import launch_swap, make_photo, make_product, owner_of
 
 
 def test_a_job_comes_back_as_two_pictures_for_four_credits(sandbox, start_engine, team, tmp_path):
@@ -74,9 +78,6 @@ def test_never_more_in_flight_than_the_pool_has_slots(sandbox, start_engine, tea
 
 
 def test_a_cancelled_running_job_settles_and_files_its_results_unseen(sandbox, start_engine, team):
-    from generation.services import cancel_job, recover_output
-    from tests.factories import owner_of
-
     job = launch_swap(team, model=sandbox.model())
     start_engine()
     wait_for_state(job, "running")
@@ -116,3 +117,15 @@ def test_two_engines_at_once_submit_each_job_once(sandbox, start_engine, team, m
     assert sandbox.stats()["submits"] == 6
     assert Output.objects.filter(state="delivered").count() == 12
     assert spent(team) == (76, 0)
+
+
+def test_a_hint_moves_a_job_without_waiting_for_the_next_look(sandbox, start_engine, team):
+    """The engine looks at the table by itself only once a minute here."""
+    engine = start_engine(timing=replace(QUICK, tick=60, engine_lease=90))
+    wait_until(lambda: engine.is_active)
+    app.conf.task_always_eager = True
+    try:
+        job = launch_swap(team, model=sandbox.model())
+        wait_for_state(job, "succeeded")
+    finally:
+        app.conf.task_always_eager = False

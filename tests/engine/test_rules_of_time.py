@@ -256,7 +256,8 @@ def test_success_opens_a_busy_pool(team):
     note_success(pool)
 
     pool.refresh_from_db()
-    assert (pool.busy_until, pool.busy_streak) == (None, 0)
+    assert pool.busy_until is None
+    assert pool.busy_streak == 0
 
 
 # --- Running, lost, unknown -------------------------------------------------------------------

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils.timezone import now
 
 from catalog.models import Product
 from config.celery import app
-from generation.models import Job
+from generation.models import Job, ProviderAccount
 from tests.engine.conftest import spent, wait_until
 from tests.factories import draw_photo, make_product
 
@@ -103,10 +104,6 @@ def test_without_a_worker_nothing_is_launched(sandbox, team, photo, tmp_path):
 def test_mistakes_are_named(sandbox, start_engine, team, photo, tmp_path):
     start(start_engine)
     sandbox.model()
-    from django.utils.timezone import now
-
-    from generation.models import ProviderAccount
-
     ProviderAccount.objects.update(presets_synced_at=now())
     text = tmp_path / "note.jpg"
     text.write_text("not a picture at all")

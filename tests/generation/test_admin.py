@@ -1,0 +1,79 @@
+"""The operator's pages about jobs: read-only, but for the decision about an unanswered submit."""
+
+import pytest
+
+from generation.models import Attempt
+from generation.transitions import advance
+from teams.models import AuditEntry, CreditAccount, User
+from tests.factories import deliver_swap, launch_swap, make_team
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(db):
+    return User.objects.create_superuser("operator@example.com", "x", name="Olga")
+
+
+@pytest.fixture
+def unknown(db):
+    job = launch_swap(make_team("Atelier", credits_=10))
+    assert advance(job, "queued", "submitting", slot=0, attempt_count=1)
+    Attempt.objects.create(job=job, number=1, request_hash="x", outcome="unknown")
+    assert advance(job, "submitting", "unknown")
+    return job
+
+
+def resolve(client, job, **form):
+    return client.post(f"/admin/generation/job/{job.pk}/resolve/", form, follow=True)
+
+
+def test_jobs_attempts_accounts_and_presets_are_shown_and_not_editable(client, operator):
+    job = deliver_swap(make_team())
+    client.force_login(operator)
+    for page in ("job/", f"job/{job.pk}/change/", "attempt/", "provideraccount/", "preset/"):
+        assert client.get(f"/admin/generation/{page}").status_code == 200, page
+    assert client.get("/admin/generation/job/add/").status_code == 403
+    assert client.post(f"/admin/generation/job/{job.pk}/change/", {}).status_code == 403
+    assert client.post(f"/admin/generation/job/{job.pk}/delete/", {}).status_code == 403
+
+
+def test_the_operator_gives_up_an_unknown_job(client, operator, unknown):
+    client.force_login(operator)
+    page = client.get(f"/admin/generation/job/{unknown.pk}/change/").content.decode()
+    assert "Give up and return the credits" in page
+
+    resolve(client, unknown, action="give_up")
+
+    unknown.refresh_from_db()
+    assert unknown.state == "failed"
+    account = CreditAccount.objects.get(team=unknown.team)
+    assert (account.posted, account.held) == (10, 0)
+    entry = AuditEntry.objects.get(action="job.resolved")
+    assert (entry.actor, entry.subject) == ("operator@example.com", str(unknown.pk))
+    page = client.get(f"/admin/generation/job/{unknown.pk}/change/").content.decode()
+    assert "Give up" not in page
+
+
+def test_a_bad_task_id_or_action_changes_nothing(client, operator, unknown):
+    client.force_login(operator)
+
+    page = resolve(client, unknown, action="paste_id", remote_id="").content.decode()
+    assert "Paste the task id" in page
+    resolve(client, unknown, action="explode")
+
+    unknown.refresh_from_db()
+    assert unknown.state == "unknown"
+    assert not AuditEntry.objects.filter(action="job.resolved").exists()
+
+
+def test_only_by_post_and_only_with_the_right(client, unknown, operator):
+    staff = User.objects.create_user("staff@example.com", "x", is_staff=True)
+    client.force_login(staff)
+    address = f"/admin/generation/job/{unknown.pk}/resolve/"
+    assert client.post(address, {"action": "give_up"}).status_code == 403
+    client.force_login(operator)
+    assert client.get(address).status_code == 405
+
+    unknown.refresh_from_db()
+    assert unknown.state == "unknown"
