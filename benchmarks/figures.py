@@ -1,0 +1,38 @@
+"""What a benchmark reports: a name, a number with its unit, and the number to beat."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number. `target` is what it should reach; None where there is none yet."""
+
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+    higher_is_better: bool = False
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the target was reached, or there is none."""
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.higher_is_better else self.value <= self.target
+
+    def __str__(self) -> str:
+        target = ""
+        if self.target is not None:
+            relation = "at least" if self.higher_is_better else "at most"
+            verdict = "" if self.is_met else "  MISSED"
+            target = f"  ({relation} {self.target:g} {self.unit}){verdict}"
+        return f"{self.name:<44} {self.value:>10.2f} {self.unit}{target}"
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` (0 to 1) of the values lie."""
+    return statistics.quantiles(values, n=100, method="inclusive")[round(share * 100) - 1]
