@@ -287,6 +287,7 @@ class Engine:
     def _end_submit(self, task: asyncio.Task[None]) -> None:
         self._submits.discard(task)
         self._report(task)
+        self._wake_loops()
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
