@@ -89,16 +89,17 @@ def lint(arguments: list[str]) -> int:
         ("ruff check", ["-m", "ruff", "check", "."], {}),
         ("ruff format", ["-m", "ruff", "format", "--check", "--quiet", "."], {}),
         ("mypy", ["-m", "mypy", "."], {}),
-        ("djade", ["-m", "djade", "--target-version", "5.2", "--check", *templates], {}),
+        ("djade", ["djade", "--target-version", "5.2", "--check", *templates], {}),
         ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], tests),
         ("system check", ["manage.py", "check", "--fail-level", "WARNING"], tests),
     ]
     failed = []
     for name, command, environment in checks:
         print("==", name, flush=True)
-        result = subprocess.run(
-            [str(VENV_PYTHON), *command], cwd=ROOT, env=dict(os.environ, **environment)
-        )
+        # Python's own options and scripts, or a program that lies beside it.
+        beside = VENV / "bin" / command[0]
+        start = [str(beside), *command[1:]] if beside.exists() else [str(VENV_PYTHON), *command]
+        result = subprocess.run(start, cwd=ROOT, env=dict(os.environ, **environment))
         if result.returncode != 0:
             failed.append(name)
     if failed:

@@ -70,7 +70,7 @@ def flush_past_ledger_triggers() -> Iterator[None]:
 
     It is the one place that may: the triggers are away during the flush and back after it.
     """
-    flush = TransactionTestCase._fixture_teardown
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def flush_ledger_too(self):
         with ledger_triggers.triggers_off(connection):

@@ -58,6 +58,7 @@ def test_restoring_brings_back_rows_pictures_and_settings(data_dir, tmp_path):
     assert (data_dir / "settings.env").read_text() == "MODE=embedded\n"
     assert (data_dir / "demo-password").read_text() == "word\n"
     assert not (data_dir / "broker").exists()
+    assert aside is not None
     assert products(aside) == ["ruined"]
     assert (aside / "files" / "t" / "a.jpg").read_bytes() == b"ruined"
     assert sorted(path.name for path in data_dir.glob(".restore-*")) == []

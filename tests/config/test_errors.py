@@ -1,5 +1,7 @@
 """Mistakes and failures are answered in the shell of the product."""
 
+from typing import Any, cast
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -21,11 +23,11 @@ def read_form(request: HttpRequest) -> HttpResponse:
     return HttpResponse(str(len(request.POST)))
 
 
-urlpatterns = [
+urlpatterns: list[Any] = [
     path("broken", broken),
     path("forbidden", forbidden),
     path("form", read_form),
-    path("", include(real_urls.urlpatterns)),
+    path("", include(cast(Any, real_urls.urlpatterns))),
 ]
 handler400, handler403 = real_urls.handler400, real_urls.handler403
 handler404, handler500 = real_urls.handler404, real_urls.handler500

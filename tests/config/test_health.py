@@ -1,9 +1,9 @@
 """/healthz tells that the process answers, /readyz which part does not."""
 
 import json
+from typing import Any
 
 import pytest
-from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
@@ -46,8 +46,9 @@ def test_readyz_is_503_when_the_broker_does_not_answer_and_tells_no_secret(
     client, worker, settings
 ):
     settings.CELERY_BROKER_URL = "redis://:s3cret-word@127.0.0.1:1/0"
-    from config.celery import app
+    from config.celery import app as celery_app
 
+    app: Any = celery_app
     before = app.conf.broker_url, app.conf.broker_transport_options
     app.conf.broker_url = settings.CELERY_BROKER_URL
     app.conf.broker_transport_options = {"socket_connect_timeout": 1}
@@ -61,10 +62,10 @@ def test_readyz_is_503_when_the_broker_does_not_answer_and_tells_no_secret(
     assert b"s3cret" not in response.content
 
 
-def test_readyz_is_503_when_files_cannot_be_stored(client, worker, monkeypatch, tmp_path):
+def test_readyz_is_503_when_files_cannot_be_stored(client, worker, settings, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("where a folder should be")
-    monkeypatch.setattr(settings._wrapped, "FILES_DIR", blocked / "files")
+    settings.FILES_DIR = blocked / "files"
 
     response = client.get("/readyz")
 

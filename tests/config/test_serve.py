@@ -28,7 +28,7 @@ def free_port() -> int:
     for _ in range(50):
         with socket.socket() as one, socket.socket() as two:
             one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
+            port: int = one.getsockname()[1]
             try:
                 two.bind(("127.0.0.1", port + 1))
             except OSError:
@@ -147,7 +147,7 @@ def child_named(pid, name) -> int:
 def is_ready(port) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return json.load(answer)["ready"]
+            return bool(json.load(answer)["ready"])
     except (urllib.error.URLError, OSError):
         return False
 

@@ -1,5 +1,7 @@
 """The shell around every page reads little, and only what it shows."""
 
+from typing import Any
+
 import pytest
 from django.test import RequestFactory
 from django.urls import resolve
@@ -11,7 +13,7 @@ from teams.models import Membership
 @pytest.fixture
 def request_in_team(team, alice):
     """A request that passed the team's gate."""
-    request = RequestFactory().get(f"/t/{team.slug}/products/")
+    request: Any = RequestFactory().get(f"/t/{team.slug}/products/")
     request.user = alice
     request.team = team
     request.membership = Membership.objects.get(team=team, user=alice)
@@ -24,7 +26,7 @@ def test_costs_no_query_until_something_is_shown(request_in_team, django_assert_
         facts = shell(request_in_team)["shell"]
         assert facts.section == "products"
         assert facts.rights["launch"] is True
-        assert facts.team.name == "Atelier"
+        assert str(facts.team) == "Atelier"
 
 
 def test_costs_the_same_few_queries_however_much_there_is(

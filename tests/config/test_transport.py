@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -23,7 +24,7 @@ def broker(tmp_path):
         yield connection
 
 
-def drain(queue) -> list[object]:
+def drain(queue) -> list[Any]:
     received = []
     while (message := queue.get(block=False) if queue.qsize() else None) is not None:
         message.ack()
@@ -111,7 +112,7 @@ def test_writers_and_readers_at_once_lose_and_double_nothing(tmp_path):
     context = multiprocessing.get_context("spawn")
     per_writer, writers, readers = 150, 2, 2
     with context.Manager() as manager:
-        results = manager.dict(got=manager.list(), stop=False)
+        results: Any = manager.dict(got=manager.list(), stop=False)
         until = time.monotonic() + 30
         processes = [
             context.Process(target=send, args=(tmp_path, n * per_writer, per_writer))
