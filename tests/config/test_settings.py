@@ -13,6 +13,7 @@ SAFE = {
     "SECRET_KEY": "k" * 25 + "0123456789" * 3,
     "BASE_URL": "https://diptych.example.com",
     "EMAIL_HOST": "mail.example.com",
+    "SELLERPIC_API_KEY": "sp-0123456789",
 }
 
 
