@@ -163,7 +163,8 @@ def review_detail(request: TeamRequest, job_id: UUID) -> HttpResponse:
     """The room for one job; a job without pictures is shown on its own page."""
     job = _reviewed_job(request.team, job_id)
     if not any(output.asset_id for output in job.outputs.all() if not output.discarded):
-        return redirect("generation:job_detail", request.team.slug, job.pk)
+        page = reverse("generation:job_detail", args=[request.team.slug, job.pk])
+        return HttpResponseClientRedirect(page) if request.htmx else redirect(page)
     return _room_answer(request, job)
 
 

@@ -34,6 +34,9 @@
       this.mode = this.constructor.mode ?? "side";
       this.focusOn(this.dataset.focus);
       this.#set(1, 0, 0);
+      on(window, "resize", () => this.#measure());
+      on(document, "htmx:afterSettle", () => this.#measure());
+      requestAnimationFrame(() => this.#measure());
     }
 
     disconnectedCallback() {
@@ -145,7 +148,9 @@
       this.style.setProperty("--split", `${percent}%`);
     }
 
+    // What lies above (notices come and go) decides how much of a small screen is left for the picture.
     #measure() {
+      this.style.setProperty("--above", `${Math.round(this.getBoundingClientRect().top + scrollY)}px`);
       const clip = this.#clip();
       if (clip) this.style.setProperty("--box", `${clip.clientWidth}px`);
     }

@@ -1,5 +1,5 @@
 // Fires "poll" on each [data-poll="<ms>"] element (htmx listens: hx-trigger="poll"): at its pace while answers bring
-// news, slower while they are empty (204) or fail, not at all while the tab is hidden or the device offline.
+// news, slower while they are empty (204) or fail (at most every data-poll-max ms, else 8 times its pace), not at all while the tab is hidden or the device offline.
 (() => {
   "use strict";
   const start = (element) => {
@@ -31,7 +31,7 @@
     };
     element.addEventListener("htmx:afterRequest", (event) => {
       if (event.target !== element) return;
-      wait = event.detail.xhr?.status === 200 ? base() : Math.min(wait * 1.5, base() * 8);
+      wait = event.detail.xhr?.status === 200 ? base() : Math.min(wait * 1.5, Number(element.dataset.pollMax) || base() * 8);
       arm();
     });
     document.addEventListener("visibilitychange", again, { signal: stop.signal });
