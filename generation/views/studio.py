@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +14,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import trigger_client_event
@@ -23,15 +21,15 @@ from django_htmx.http import trigger_client_event
 from catalog.models import Asset, Product
 from generation import services
 from generation.forms import LaunchForm
-from generation.models import Job, Pool, Preset, ProviderAccount, State
+from generation.models import Preset, ProviderAccount
 from generation.operations import OPERATIONS, Input, InputKind, Operation
 from generation.providers.registry import current_account
-from generation.views.keyset import capped_count, keyset_page
-from generation.views.rows import WAITING, typical_seconds
-from teams.access import RIGHTS, Right, team_view
+from generation.views.cost import cost_of_launch
+from generation.views.keyset import keyset_page
+from teams.access import Right, team_view
 from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
-from teams.models import Membership, Team
+from teams.models import Team
 from teams.rates import rate_limited
 
 PHOTOS_SHOWN = 12
@@ -62,40 +60,6 @@ class Slot:
         return self.input.kind is InputKind.SCENE_PRESET
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a launch costs now, in credits, and how long it may wait."""
-
-    operation: Operation
-    available: int
-    slots: int
-    ahead: int
-    is_paused: bool
-    seconds: int
-    ask: list[str]
-
-    @property
-    def price(self) -> int:
-        """Credits that are held at the launch."""
-        return self.operation.total
-
-    @property
-    def after(self) -> int:
-        """Credits available after the launch."""
-        return self.available - self.price
-
-    @property
-    def is_affordable(self) -> bool:
-        """Whether the team can pay."""
-        return self.after >= 0
-
-    @property
-    def wait_minutes(self) -> int:
-        """About how long the job waits for a free place. 0 means that it starts at once."""
-        rounds = self.ahead // max(self.slots, 1)
-        return math.ceil(rounds * self.seconds / 60)
-
-
 @require_safe
 @team_view(Right.LAUNCH)
 def studio(request: TeamRequest) -> TemplateResponse:
@@ -112,7 +76,7 @@ def studio_cost(request: TeamRequest) -> TemplateResponse:
     operation = _operation(request.GET)
     account = current_account(operation.provider)
     context = {
-        "cost": _cost(request, operation, account),
+        "cost": cost_of_launch(request, operation, account),
         "slots": [_chosen_slot(request.team, account, e, request.GET) for e in operation.inputs],
         "account": account,
     }
@@ -198,7 +162,7 @@ def _launched(request: TeamRequest, operation: Operation, account: ProviderAccou
         return redirect(f"{here}?{urlencode({'operation': operation.name, **kept})}")
     _forget_balance(request)
     context = {
-        "cost": _cost(request, operation, account),
+        "cost": cost_of_launch(request, operation, account),
         "slots": [_chosen_slot(request.team, account, e, request.POST) for e in operation.inputs],
         "account": account,
         "request_key": uuid4(),
@@ -215,7 +179,7 @@ def _refused(
     if not request.htmx:
         return _page(request, form.operation, account, request.POST, form=form, status=status)
     context = {
-        "cost": _cost(request, form.operation, account),
+        "cost": cost_of_launch(request, form.operation, account),
         "slots": [
             _chosen_slot(request.team, account, entry, request.POST, form=form)
             for entry in form.operation.inputs
@@ -251,7 +215,7 @@ def _page(
         "account": account,
         "slots": slots,
         "photo": photo,
-        "cost": _cost(request, operation, account),
+        "cost": cost_of_launch(request, operation, account),
         "form": form,
         "form_errors": _form_errors(form),
         "request_key": _request_key(form),
@@ -381,33 +345,6 @@ def _preset(account: ProviderAccount, entry: Input, values: QueryDict) -> Preset
 
 def _errors(form: LaunchForm | None, entry: Input) -> list[str] | None:
     return [str(error) for error in form.errors.get(entry.name, [])] if form else None
-
-
-# --- Money and time ---------------------------------------------------------------------------
-
-
-def _cost(request: TeamRequest, operation: Operation, account: ProviderAccount) -> Cost:
-    available = request.team.credit_account.available
-    pool = Pool.objects.filter(account=account, name=operation.pool).first()
-    slots, ahead = 0, 0
-    if pool is not None:
-        slots = pool.slots
-        ahead = capped_count(
-            Job.objects.filter(pool=pool, state__in=[*WAITING, State.SUBMITTING, State.RUNNING])
-        )
-    ask: list[str] = []
-    if available < operation.total:
-        managers = [role for role, rights in RIGHTS.items() if Right.MANAGE_TEAM in rights]
-        members = (
-            Membership.objects.filter(team=request.team, role__in=managers)
-            .exclude(user_id=request.user.pk)
-            .select_related("user")
-            .order_by("pk")[:3]
-        )
-        ask = [member.user.get_full_name() for member in members]
-    paused = account.closed_until is not None and account.closed_until > now()
-    seconds = typical_seconds(request.team, operation.name)
-    return Cost(operation, available, slots, ahead, paused, seconds, ask)
 
 
 def _forget_balance(request: TeamRequest) -> None:
