@@ -1,57 +1,81 @@
-"""Finds frontal faces in a photo with Pillow alone: skin colour, and the light pattern of a face.
+"""Finds faces in a photo with Pillow alone: the pattern of a face, skin colour, and the place.
 
-No trained model. Places where two dark spots lie in skin-coloured surroundings are compared with
-the light of an average face: eyes and brows dark, cheeks and nose bright, mouth dark. Profiles, tilted and tiny heads are missed, which is why whoever calls it has
-to do well without a face too.
+The whole picture is compared with a coarse pattern at many sizes; the likeliest places are looked
+at again with a finer one, turned a little to both sides, and weighed with how skin-coloured they
+are and where they lie. Profiles and tiny heads are missed, which is why whoever calls it has to
+do well without a face too.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from operator import mul
+from typing import Any
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageMath
 
-from sandbox.heads import Mood, draw_head
-from sandbox.people import PEOPLE
-from sandbox.sketch import Sketch
+from sandbox.face_pattern import COARSE, FINE, LEFT, SPAN, TOP, Pattern
 
 _WORK_SIDE = 640
-_CANON = 9.0
-"""Half a face's width in pixels at the scale where it is looked for."""
-_STEP = 1.22
+_STEP = 1.2
 _LEAST_HALF = 7.0
-_LEAST_LIKENESS = 0.55
+_CANDIDATES = 40
 
-# The window of a face that is compared, in half widths around the point between the eyes.
-_LEFT, _TOP, _RIGHT, _BOTTOM = -0.85, -0.55, 0.85, 1.2
-_COLUMNS, _ROWS = 17, 18
+_COARSE_CELLS, _FINE_CELLS = 10, 18
+_COARSE_HALF, _FINE_HALF = _COARSE_CELLS / SPAN, _FINE_CELLS / SPAN
+"""Half a face's width in pixels where it is looked for: one cell of a pattern is one pixel."""
+
+# Below this deviation a window is an even patch, whatever pattern its noise has.
+_LEAST_LIGHT, _LEAST_COLOUR = 4.0, 3.0
+
+_LEAST_FIRST, _LEAST_OTHER = 1.8, 3.2
+"""Likeness from which on the plainest place of a picture is a face, and any other one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
     """A face in pixels of the photo: the point between the eyes and half its width.
 
-    `likeness` (0 to 1) tells how much it looks like one.
+    `tilt` turns it clockwise, in radians. `likeness` (log odds, higher is surer) tells how much
+    it looks like one.
     """
 
     x: float
     y: float
     half_width: float
-    likeness: float
+    likeness: float = 0.0
+    tilt: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """The photo at one size: its lightness, its colour and its likely skin."""
+
+    half: float
+    light: Image.Image
+    colour: Image.Image
+    skin: Image.Image
+
+    def resized(self, half: float, size: tuple[int, int]) -> _Level:
+        kind = Image.Resampling.BOX if size[0] <= self.light.width else Image.Resampling.BILINEAR
+        return _Level(
+            half,
+            self.light.resize(size, kind),
+            self.colour.resize(size, kind),
+            self.skin.resize(size, kind),
+        )
 
 
 def skin_likelihood(photo: Image.Image) -> Image.Image:
     """How much each pixel has a colour that human skin of any tone can have (0 to 255)."""
     _, blue, red = photo.convert("YCbCr").split()
-    cr = red.point([_ramp(level, 130, 137, 166, 176) for level in range(256)])
-    cb = blue.point([_ramp(level, 82, 92, 125, 130) for level in range(256)])
+    cr = red.point([_ramp(level, 127, 135, 178, 190) for level in range(256)])
+    cb = blue.point([_ramp(level, 60, 78, 127, 133) for level in range(256)])
     # Skin is always redder than it is blue, by more in warm light.
-    spread = ImageChops.subtract(red, blue).point([_ramp(v, 8, 14, 70, 88) for v in range(256)])
+    spread = ImageChops.subtract(red, blue).point([_ramp(v, 4, 11, 105, 120) for v in range(256)])
     return ImageChops.darker(ImageChops.darker(cr, cb), spread)
 
 
@@ -74,109 +98,192 @@ def find_faces(photo: Image.Image) -> list[Face]:
     scale = min(1.0, _WORK_SIDE / max(photo.size))
     size = (max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     work = photo.convert("RGB").resize(size, Image.Resampling.BOX)
-    light = work.convert("L").point(_LOG)
-    skin = skin_likelihood(work)
-    candidates: list[tuple[int, float, float, float]] = []
-    half = max(_LEAST_HALF, 0.035 * min(size))
-    while half < min(size) * 0.45:
-        for score, x, y in _candidates(light, skin, half):
-            candidates.append((score, x, y, half))
-        half *= _STEP
-    faces = [_refine(light, x, y, half) for _, x, y, half in candidates]
-    faces = [_weighed(face, work, skin) for face in faces]
-    likely = [face for face in faces if face.likeness >= _LEAST_LIKENESS]
+    faces = _without_overlaps([f for f in _judged(work) if f.likeness >= _LEAST_FIRST])
     return [
-        Face(f.x / scale, f.y / scale, f.half_width / scale, f.likeness)
-        for f in _without_overlaps(likely)
+        replace(f, x=f.x / scale, y=f.y / scale, half_width=f.half_width / scale)
+        for f in faces
+        # People in one picture are about as large and as plain to see as each other.
+        if f is faces[0]
+        or (f.likeness >= _LEAST_OTHER and 0.6 < f.half_width / faces[0].half_width < 1.6)
     ]
 
 
-def _candidates(
-    light: Image.Image, skin: Image.Image, half: float
-) -> list[tuple[int, float, float]]:
-    """Where two dark spots lie side by side in skin colour, at one size: score and place."""
-    scale = _CANON / half
-    small = (round(light.width * scale), round(light.height * scale))
-    if min(small) < 2.5 * _CANON:
-        return []
-    level = light.resize(small, Image.Resampling.BOX)
-    spot = level.filter(ImageFilter.BoxBlur((2, 1)))
-    # An eye may sit a pixel off; the darkest spot nearby counts.
-    dark = level.filter(ImageFilter.BoxBlur(1)).filter(ImageFilter.MinFilter(3))
-    eyes = ImageChops.lighter(_at(dark, -0.42, 0), _at(dark, 0.42, 0))
-    cheeks = ImageChops.darker(_at(spot, -0.4, 0.48), _at(spot, 0.4, 0.48))
-    nose = _at(spot, 0, 0.25)
-    pattern = ImageChops.darker(ImageChops.subtract(cheeks, eyes), ImageChops.subtract(nose, eyes))
-    mouth = ImageChops.subtract(cheeks, _at(dark, 0, 0.85))
-    pattern = ImageChops.add(pattern.point(_TIMES_6), mouth.point(_TIMES_6), scale=2)
-    inner = skin.resize(small, Image.Resampling.BOX).filter(ImageFilter.BoxBlur((5, 7)))
-    score = ImageChops.multiply(pattern, _at(inner, 0, 0.35).point(_MOSTLY))
-    pixels, width = score.tobytes(), score.width
-    tops = score.filter(ImageFilter.MaxFilter(7)).tobytes()
-    margin = round(0.6 * _CANON)
+def _judged(work: Image.Image) -> Iterator[Face]:
+    ycbcr = work.convert("YCbCr")
+    luma, blue, red = ycbcr.split()
+    colour = ImageChops.subtract(red, blue, scale=1, offset=100)
+    whole = _Level(0.0, luma.point(_LOG), colour, skin_likelihood(work))
+    fine: dict[float, _Level] = {}
+    for x, y, half in _candidates(whole):
+        if half not in fine:
+            grow = _FINE_HALF / half
+            size = (round(work.width * grow), round(work.height * grow))
+            fine[half] = whole.resized(half, size)
+        yield _weighed(_refine(fine[half], Face(x, y, half)), whole, ycbcr)
+
+
+def _candidates(whole: _Level) -> list[tuple[float, float, float]]:
+    """The likeliest places by the coarse pattern: x, y and half width."""
+    width, height = whole.light.size
+    found: list[tuple[float, float, float, float]] = []
+    half = max(_LEAST_HALF, 0.03 * min(width, height))
+    while half < min(width, height) * 0.36:
+        scale = _COARSE_HALF / half
+        size = (round(width * scale), round(height * scale))
+        if min(size) <= _COARSE_CELLS:
+            break
+        for z, x, y in _coarse_peaks(whole.resized(half, size)):
+            found.append((z, x / scale, y / scale, half))
+        half *= _STEP
+    kept: list[tuple[float, float, float, float]] = []
+    for one in sorted(found, reverse=True):
+        if all(
+            math.hypot(one[1] - k[1], one[2] - k[2]) > 0.3 * k[3] or not 0.7 < one[3] / k[3] < 1.4
+            for k in kept
+        ):
+            kept.append(one)
+        if len(kept) == _CANDIDATES:
+            break
+    return [(x, y, half) for _, x, y, half in kept]
+
+
+def _coarse_peaks(level: _Level) -> list[tuple[float, float, float]]:
+    cells = _COARSE_CELLS
+    size = (level.light.width - cells + 1, level.light.height - cells + 1)
+    odds = ImageMath.lambda_eval(
+        lambda given: given["light"] + given["colour"] + COARSE.offset,
+        light=_correlation(level.light, COARSE.light, _LEAST_LIGHT, size),
+        colour=_correlation(level.colour, COARSE.colour, _LEAST_COLOUR, size),
+    )
+    # Log odds -6 to +6.75 on 0 to 255: enough to compare neighbours.
+    levels = odds.point(lambda v: v * 20 + 120).convert("L")
+    skin = level.skin.filter(ImageFilter.BoxBlur((2, 3)))
+    at = (cells // 2, round((0.35 - TOP) * _COARSE_HALF))
+    skin = skin.crop((at[0], at[1], at[0] + size[0], at[1] + size[1]))
+    levels = ImageChops.multiply(levels, skin.point(_MOSTLY))
+    tops = levels.filter(ImageFilter.MaxFilter(3)).tobytes()
     peaks = [
-        (value, (index % width) / scale, (index // width) / scale)
-        for index, value in enumerate(pixels)
-        if value >= 25
-        and value == tops[index]
-        # `offset` wraps round, so what lies at the rim is made up of both ends.
-        and margin <= index % width < width - margin
-        and margin // 2 <= index // width < score.height - round(1.1 * _CANON)
+        (value / 20 - 6, index % size[0] + cells / 2, index // size[0] - TOP * _COARSE_HALF)
+        for index, value in enumerate(levels.tobytes())
+        if value >= 60 and value == tops[index]
     ]
-    return heapq.nlargest(10, peaks)
+    return heapq.nlargest(15, peaks)
 
 
-_TIMES_6 = [min(255, v * 6) for v in range(256)]
-_MOSTLY = [min(255, max(0, (v - 90) * 3)) for v in range(256)]
+_MOSTLY = [min(255, max(0, (v - 25) * 4)) for v in range(256)]
 
 
-def _at(source: Image.Image, dx: float, dy: float) -> Image.Image:
-    return ImageChops.offset(source, -round(dx * _CANON), -round(dy * _CANON))
+def _correlation(
+    source: Image.Image, weights: Sequence[float], least: float, size: tuple[int, int]
+) -> Image.Image:
+    """The weighted sum of every window of cells, over the deviation of its values."""
+    cells = _COARSE_CELLS
+    values = source.convert("F")
+    right, bottom = size
+
+    def moved(column: int, row: int) -> Image.Image:
+        return values.crop((column, row, column + right, row + bottom))
+
+    def add(given: dict[str, Any]) -> Any:
+        weighted: Any = 0.0
+        mean: Any = 0.0
+        square: Any = 0.0
+        for row in range(cells):
+            for column in range(cells // 2):
+                one, two = given[f"{column}.{row}"], given[f"{cells - 1 - column}.{row}"]
+                both = one + two
+                weighted = both * weights[row * cells + column] + weighted
+                mean = both + mean
+                square = one * one + two * two + square
+        count = float(cells * cells)
+        variance = square / count - (mean / count) * (mean / count)
+        return weighted / given["max"](variance, least * least) ** 0.5
+
+    named = {f"{c}.{r}": moved(c, r) for c in range(cells) for r in range(cells)}
+    ratio: Image.Image = ImageMath.lambda_eval(add, **named)
+    return ratio
 
 
-def _refine(light: Image.Image, x: float, y: float, half: float) -> Face:
-    """The likeliest face close to a candidate."""
-    best = Face(x, y, half, 0.0)
-    for reach in (0.16, 0.07):
-        centre = best
-        for grow in (0.9, 1.0, 1.1) if reach > 0.1 else (0.95, 1.0, 1.05):
-            for dx in (-reach, 0.0, reach):
-                for dy in (-reach, 0.0, reach):
-                    h = centre.half_width * grow
-                    px, py = centre.x + dx * h, centre.y + dy * h
-                    likeness = _likeness(light, px, py, h)
-                    if likeness > best.likeness:
-                        best = Face(px, py, h, likeness)
+def _odds(level: _Level, face: Face, pattern: Pattern) -> float:
+    """Log odds of a face there, by the fine pattern."""
+    grow = _FINE_HALF / level.half
+    step = face.half_width / level.half
+    cos, sin = math.cos(face.tilt) * step, math.sin(face.tilt) * step
+    left, top = LEFT * _FINE_HALF, TOP * _FINE_HALF
+    turn = (
+        cos, -sin, face.x * grow + cos * left - sin * top,
+        sin, cos, face.y * grow + sin * left + cos * top,
+    )  # fmt: skip
+    total = pattern.offset
+    for plane, weights, least in (
+        (level.light, pattern.light, _LEAST_LIGHT),
+        (level.colour, pattern.colour, _LEAST_COLOUR),
+    ):
+        cells = plane.transform(
+            (_FINE_CELLS, _FINE_CELLS), Image.Transform.AFFINE, turn, Image.Resampling.BILINEAR
+        ).tobytes()
+        mean = sum(cells) / len(cells)
+        deviation = math.sqrt(sum(map(mul, cells, cells)) / len(cells) - mean * mean)
+        total += sum(map(mul, cells, weights)) / max(least, deviation)
+    return total
+
+
+def _refine(level: _Level, face: Face) -> Face:
+    """The likeliest face close to a candidate: moved, resized and turned in small steps."""
+    best = replace(face, likeness=_odds(level, face, FINE))
+    for reach in (1.0, 0.5):
+        start = best
+        tries = [replace(start, tilt=start.tilt + turn * reach) for turn in (-0.2, 0.2)]
+        best = _best(level, best, tries)
+        start, step = best, 0.12 * reach * best.half_width
+        tries = [
+            replace(start, x=start.x + dx * step, y=start.y + dy * step)
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
+            if dx or dy
+        ]
+        best = _best(level, best, tries)
+        start = best
+        sizes = (1 - 0.12 * reach, 1 + 0.12 * reach)
+        tries = [replace(start, half_width=start.half_width * size) for size in sizes]
+        best = _best(level, best, tries)
     return best
 
 
-def _weighed(face: Face, work: Image.Image, skin: Image.Image) -> Face:
-    """The face with its likeness joined by how it stands out and where it is."""
-    half, (width, height) = face.half_width, skin.size
+def _best(level: _Level, best: Face, tries: Sequence[Face]) -> Face:
+    for one in tries:
+        if abs(one.tilt) < 0.45 and (odds := _odds(level, one, FINE)) > best.likeness:
+            best = replace(one, likeness=odds)
+    return best
+
+
+def _weighed(face: Face, whole: _Level, ycbcr: Image.Image) -> Face:
+    """The face with its likeness joined by its colour and its place."""
+    half, (width, height) = face.half_width, ycbcr.size
     score = face.likeness
-    off_middle = abs(face.x / width - 0.5)
-    if score < 0.5 or half < 0.033 * min(width, height) or off_middle > 0.4:
-        return Face(face.x, face.y, half, 0.0)
-    score += 0.3 * (_stands_out(work, face) - 0.5)
-    score += 0.06 * math.log2(half / (0.04 * min(width, height)))
+    if score < -1:
+        return face
+    score += 3 * (min(0.8, _stands_out(ycbcr, face)) - 0.4)
+    score += 0.6 * math.log2(half / (0.05 * min(width, height)))
+    box = (face.x - 0.6 * half, face.y - 0.4 * half, face.x + 0.6 * half, face.y + 1.1 * half)
+    score -= 4 * max(0.0, 0.8 - _mean(whole.skin, *box))
+    score -= 5 * max(0.0, abs(face.x / width - 0.5) - 0.3)
     if height > 1.2 * width:
         # In an upright picture of a person the head is at the top.
-        score -= 2.5 * max(0.0, face.y / height - 0.42)
+        score -= 6 * max(0.0, face.y / height - 0.45)
     else:
-        score -= 0.9 * max(0.0, face.y / height - 0.6)
-    if face.y < 1.9 * half:
-        score -= 0.2  # No room for the top of a head.
-    box = (face.x - 0.6 * half, face.y - 0.4 * half, face.x + 0.6 * half, face.y + 1.1 * half)
-    score -= 0.9 * max(0.0, 0.7 - _mean(skin, *box))
-    return Face(face.x, face.y, half, max(0.0, score))
+        score -= 4 * max(0.0, face.y / height - 0.6)
+    if face.y < 1.4 * half:
+        score -= 2  # No room for the top of a head.
+    return replace(face, likeness=score)
 
 
-def _stands_out(work: Image.Image, face: Face) -> float:
+def _stands_out(ycbcr: Image.Image, face: Face) -> float:
     """How much of the head's oval has the colour of its cheeks while what is beside it has not."""
     x, y, half = face.x, face.y, face.half_width
     cells = 25
     box = (round(x - 2 * half), round(y - 1.7 * half), round(x + 2 * half), round(y + 2.3 * half))
-    around = work.crop(box).resize((cells, cells), Image.Resampling.BOX).convert("YCbCr")
+    around = ycbcr.crop(box).resize((cells, cells), Image.Resampling.BOX)
     values = around.tobytes()
     grid: list[tuple[float, float, tuple[int, int, int]]] = []
     for index in range(cells * cells):
@@ -209,98 +316,6 @@ def _mean(mask: Image.Image, left: float, top: float, right: float, bottom: floa
     if box[2] - box[0] < 1 or box[3] - box[1] < 1:
         return 0.0
     return mask.resize((1, 1), Image.Resampling.BOX, box=box).tobytes()[0] / 255.0
-
-
-def _likeness(light: Image.Image, x: float, y: float, half: float) -> float:
-    """Correlation of a window with the average face; 0 if it leaves the picture by far."""
-    box = (x + _LEFT * half, y + _TOP * half, x + _RIGHT * half, y + _BOTTOM * half)
-    if box[0] < 0 or box[1] < 0 or box[2] > light.width or box[3] > light.height:
-        return 0.0
-    window = light.resize((_COLUMNS, _ROWS), Image.Resampling.BOX, box=box)
-    values = _flattened(window.tobytes())
-    norm = math.sqrt(sum(map(mul, values, values)))
-    if norm < 60:  # An even patch: whatever pattern it has is noise.
-        return 0.0
-    return float(sum(map(mul, values, _average_face())) / norm)
-
-
-def _flattened(pixels: bytes) -> list[float]:
-    """Values less their mean and their slope in both directions: light from a side drops out."""
-    mid_x, mid_y = (_COLUMNS - 1) / 2, (_ROWS - 1) / 2
-    count = _COLUMNS * _ROWS
-    mean = sum(pixels) / count
-    slope_x = slope_y = 0.0
-    for index, value in enumerate(pixels):
-        slope_x += (index % _COLUMNS - mid_x) * value
-        slope_y += (index // _COLUMNS - mid_y) * value
-    slope_x /= _ROWS * _COLUMNS * (_COLUMNS**2 - 1) / 12
-    slope_y /= _COLUMNS * _ROWS * (_ROWS**2 - 1) / 12
-    return [
-        value - mean - slope_x * (i % _COLUMNS - mid_x) - slope_y * (i // _COLUMNS - mid_y)
-        for i, value in enumerate(pixels)
-    ]
-
-
-# Where an average face is darker (below 0) or brighter than its surroundings, as soft spots:
-# x, y, width, height in half widths of the face, and how much.
-_SPOTS = (
-    (-0.42, -0.03, 0.20, 0.12, -1.0),
-    (0.42, -0.03, 0.20, 0.12, -1.0),
-    (-0.44, -0.30, 0.26, 0.09, -0.75),
-    (0.44, -0.30, 0.26, 0.09, -0.75),
-    (0.0, -0.45, 0.35, 0.15, 0.45),
-    (0.0, 0.15, 0.11, 0.30, 0.65),
-    (-0.48, 0.40, 0.22, 0.20, 0.75),
-    (0.48, 0.40, 0.22, 0.20, 0.75),
-    (0.0, 0.56, 0.17, 0.06, -0.45),
-    (0.0, 0.90, 0.28, 0.09, -0.70),
-    (0.0, 1.20, 0.25, 0.12, 0.35),
-)
-
-
-@lru_cache(maxsize=1)
-def _average_face() -> tuple[float, ...]:
-    """The spots and the drawn faces in equal parts over the compared window, as a unit vector."""
-    total = [0.0] * (_COLUMNS * _ROWS)
-    drawn = _drawn_faces()
-    for pattern, weight in ((_spots(), 1.0), *((d, 1.0 / len(drawn)) for d in drawn)):
-        values = _flattened(pattern)
-        norm = math.sqrt(sum(map(mul, values, values)))
-        total = [t + weight * v / norm for t, v in zip(total, values, strict=True)]
-    norm = math.sqrt(sum(map(mul, total, total)))
-    return tuple(value / norm for value in total)
-
-
-def _spots() -> bytes:
-    values = []
-    for row in range(_ROWS):
-        y = _TOP + (row + 0.5) * (_BOTTOM - _TOP) / _ROWS
-        for column in range(_COLUMNS):
-            x = _LEFT + (column + 0.5) * (_RIGHT - _LEFT) / _COLUMNS
-            light = sum(
-                amount * math.exp(-(((x - cx) / wide) ** 2 + ((y - cy) / high) ** 2) / 1.6)
-                for cx, cy, wide, high, amount in _SPOTS
-            )
-            values.append(round(127 + 60 * light))
-    return bytes(values)
-
-
-def _drawn_faces() -> list[bytes]:
-    unit = 12.0
-    size = (math.ceil((_RIGHT - _LEFT) * unit), math.ceil((_BOTTOM - _TOP) * unit))
-    faces = []
-    for person in PEOPLE:
-        if person.glasses or person.beard == "full" or person.scarf:
-            continue
-        for turn in (-0.07, 0.07):
-            sketch = Sketch(size, (-_LEFT * unit, -_TOP * unit), unit, detail=2)
-            draw_head(sketch, person, Mood(turn=turn, smile=0.5))
-            drawn = Image.new("RGB", size, person.skin)
-            picture = sketch.finish()
-            drawn.paste(picture, (0, 0), picture)
-            window = drawn.convert("L").point(_LOG).filter(ImageFilter.GaussianBlur(unit * 0.06))
-            faces.append(window.resize((_COLUMNS, _ROWS), Image.Resampling.BOX).tobytes())
-    return faces
 
 
 def _without_overlaps(faces: Sequence[Face]) -> list[Face]:
