@@ -1,12 +1,13 @@
 """/healthz tells that the process answers, /readyz which part does not."""
 
 import json
-from typing import Any
 
+import kombu
 import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from config.celery import app as celery_app
 from generation.models import EngineLease
 
 
@@ -43,19 +44,15 @@ def test_readyz_is_503_without_a_worker(client, db):
 
 
 def test_readyz_is_503_when_the_broker_does_not_answer_and_tells_no_secret(
-    client, worker, settings
+    client, worker, monkeypatch
 ):
-    settings.CELERY_BROKER_URL = "redis://:s3cret-word@127.0.0.1:1/0"
-    from config.celery import app as celery_app
+    # Not by changing the app's settings: its pool of connections would remember the dead address.
+    dead = kombu.Connection(
+        "redis://:s3cret-word@127.0.0.1:1/0", transport_options={"socket_connect_timeout": 1}
+    )
+    monkeypatch.setattr(celery_app, "connection_for_write", lambda: dead)
 
-    app: Any = celery_app
-    before = app.conf.broker_url, app.conf.broker_transport_options
-    app.conf.broker_url = settings.CELERY_BROKER_URL
-    app.conf.broker_transport_options = {"socket_connect_timeout": 1}
-    try:
-        response = client.get("/readyz")
-    finally:
-        app.conf.broker_url, app.conf.broker_transport_options = before
+    response = client.get("/readyz")
 
     assert response.status_code == 503
     assert json.loads(response.content)["parts"]["broker"] == "down"
