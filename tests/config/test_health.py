@@ -44,11 +44,12 @@ def test_readyz_is_503_without_a_worker(client, db):
 
 
 def test_readyz_is_503_when_the_broker_does_not_answer_and_tells_no_secret(
-    client, worker, monkeypatch
+    client, worker, monkeypatch, settings
 ):
+    settings.CELERY_BROKER_URL = "redis://:s3cret-word@127.0.0.1:1/0"
     # Not by changing the app's settings: its pool of connections would remember the dead address.
     dead = kombu.Connection(
-        "redis://:s3cret-word@127.0.0.1:1/0", transport_options={"socket_connect_timeout": 1}
+        settings.CELERY_BROKER_URL, transport_options={"socket_connect_timeout": 1}
     )
     monkeypatch.setattr(celery_app, "connection_for_write", lambda: dead)
 
