@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from django.urls import reverse
 
 from generation.services import decide_output
 from teams.credits import grant
+from teams.services import invite_member
 from tests.factories import deliver_swap, launch_swap, make_product
 
 #: Every rule is asked in two shapes; the other two can differ in colours and sizes alone.
@@ -67,6 +70,34 @@ def test_pages_have_no_fault_and_do_not_scroll_sideways(
             wrong[name] = found
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wrong[f"{name} scrolls"] = True
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(("scheme", "width", "rules"), SHAPES)
+def test_pages_before_signing_in_have_no_fault_and_do_not_scroll_sideways(
+    page, live_server, live_team, alice, faults, allowed, scheme, width, rules
+):
+    allowed.append("404")
+    _invitation, link = invite_member(
+        team=live_team, by=alice, email="new@example.com", role="creator"
+    )
+    paths = [
+        reverse("account_login"),
+        reverse("account_reset_password"),
+        reverse("account_reset_password_done"),
+        reverse("account_reset_password_from_key", args=["0", "worn-out"]),
+        urlsplit(link).path,
+        "/invitations/worn-out/",
+    ]
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 860})
+    wrong = {}
+    for path in paths:
+        page.goto(live_server.url + path)
+        if found := faults(rules):
+            wrong[path] = found
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong[f"{path} scrolls"] = True
     assert wrong == {}
 
 
