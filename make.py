@@ -59,7 +59,7 @@ def run(arguments: list[str]) -> NoReturn:
 def test(arguments: list[str]) -> NoReturn:
     """Run pytest on everything, or on what the arguments name."""
     install(DEV_LOCK)
-    become("-m", "pytest", "-q", "-n", "auto", "-m", "not chaos", *arguments)
+    become("-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup", "-m", "not chaos", *arguments)
 
 
 def chaos(arguments: list[str]) -> NoReturn:

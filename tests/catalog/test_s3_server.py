@@ -18,7 +18,8 @@ import pytest
 
 from catalog.storage import S3Storage, Ticket
 
-pytestmark = pytest.mark.s3
+# One group, so that a parallel run starts one server: its port is fixed.
+pytestmark = [pytest.mark.s3, pytest.mark.xdist_group("s3")]
 
 KEY = "t/x/in/one"
 SHOWN = "t/x/r/one.webp"
