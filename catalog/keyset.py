@@ -63,6 +63,34 @@ def keyset_page(
     )
 
 
+def by_time(column: str, *, descending: bool = True) -> Order:
+    """The order by a column of moments, newest first unless told otherwise."""
+    return Order(column, descending, _aware)
+
+
+def by_number(column: str) -> Order:
+    """The order by a column of integers, smallest first."""
+    return Order(column, False, _integer)
+
+
+def neighbours(
+    rows: QuerySet[Row], row: Row, order: Order, *, before: int, after: int
+) -> list[Row]:
+    """Up to `before` rows ahead of `row` and `after` rows behind it, in order, without it."""
+    place = (getattr(row, order.column), row.pk)
+    if place[0] is None:
+        return []
+    onward, back = ("lt", "gt") if order.descending else ("gt", "lt")
+    falling, rising = [f"-{order.column}", "-pk"], [order.column, "pk"]
+    ahead = rows.filter(_beyond(order.column, place, back)).order_by(
+        *(rising if order.descending else falling)
+    )
+    behind = rows.filter(_beyond(order.column, place, onward)).order_by(
+        *(falling if order.descending else rising)
+    )
+    return [*reversed(list(ahead[:before])), *behind[:after]]
+
+
 def capped_count(rows: QuerySet[Any]) -> int:
     """How many rows there are, or COUNT_CAP + 1 when there are more than that."""
     return rows.order_by()[: COUNT_CAP + 1].count()
@@ -90,3 +118,17 @@ def _read(cursor: str, order: Order) -> tuple[Any, UUID] | None:
         return order.parse(text), UUID(key)
     except (ValueError, TypeError, AttributeError):
         return None
+
+
+def _aware(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("A moment without a time zone is nobody's cursor.")
+    return moment
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 2**31:
+        raise ValueError("Larger than the column.")
+    return number

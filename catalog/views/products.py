@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 
 from django.conf import settings
 from django.contrib import messages
@@ -11,14 +10,13 @@ from django.db.models.functions import Lower
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.timezone import is_aware
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from catalog import services
 from catalog.forms import ProductForm
-from catalog.keyset import Order, capped_count, keyset_page
+from catalog.keyset import Order, by_time, capped_count, keyset_page
 from catalog.models import Product
 from teams.access import Right, team_view
 from teams.http import TeamRequest
@@ -27,15 +25,8 @@ PAGE_SIZE = 48
 LAYOUTS = ("grid", "table")
 
 
-def _aware(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if not is_aware(moment):
-        raise ValueError(text)
-    return moment
-
-
 ORDERS = {
-    "newest": Order("created_at", descending=True, parse=_aware),
+    "newest": by_time("created_at"),
     "name": Order("name_key", descending=False, parse=str),
 }
 

@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
+from catalog.keyset import by_time, keyset_page
 from catalog.models import Product
 from catalog.storage import storage
 from generation import services
 from generation.models import Output
 from generation.operations import OPERATIONS
-from generation.views.keyset import keyset_page
 from teams.access import Right, may, team_view
 from teams.http import TeamRequest
 from teams.models import Team
@@ -40,11 +40,11 @@ def approved(request: TeamRequest) -> HttpResponse:
         products = Product.objects.filter(team=request.team).matching(words)
         outputs = outputs.filter(job__product__in=products)
     page = keyset_page(
-        outputs, field="decided_at", after=request.GET.get("after", ""), size=PICTURES_SHOWN
+        outputs, by_time("decided_at"), after=request.GET.get("after", ""), size=PICTURES_SHOWN
     )
     context = {
         "outputs": [(output, _operation_label(output)) for output in page.rows],
-        "next_cursor": page.next_cursor,
+        "next_cursor": page.after,
         "is_first_page": not request.GET.get("after"),
         "words": words,
         "may_decide": may(request.membership, Right.REVIEW),

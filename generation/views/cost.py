@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from django.utils.timezone import now
 
+from catalog.keyset import capped_count
 from generation.models import Job, Pool, ProviderAccount, State
 from generation.operations import Operation
-from generation.views.keyset import capped_count
 from generation.views.rows import WAITING, typical_seconds
 from teams.access import RIGHTS, Right
 from teams.http import TeamRequest

@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
+from catalog.keyset import by_time, keyset_page
 from catalog.models import Product
 from generation.models import Output
-from generation.views.keyset import keyset_page
 from generation.views.rows import job_rows, jobs_for_rows
 from teams.access import Right, may, team_view
 from teams.http import TeamRequest
@@ -33,12 +33,12 @@ def product_results(request: TeamRequest, product_id: UUID) -> TemplateResponse:
         )
     )
     page = keyset_page(
-        jobs, field="created_at", after=request.GET.get("after", ""), size=JOBS_SHOWN
+        jobs, by_time("created_at"), after=request.GET.get("after", ""), size=JOBS_SHOWN
     )
     context = {
         "product": product,
         "rows": job_rows(page.rows, request.team),
-        "next_cursor": page.next_cursor,
+        "next_cursor": page.after,
         "is_first_page": not request.GET.get("after"),
         "may_launch": may(request.membership, Right.LAUNCH),
     }

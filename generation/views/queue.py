@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.contrib import messages
@@ -18,10 +18,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
+from catalog.keyset import by_time, capped_count, keyset_page
 from generation import services
 from generation.forms import ResolveForm
 from generation.models import Job, Output, State
-from generation.views.keyset import EPOCH, MICROSECOND, capped_count, keyset_page
 from generation.views.rows import (
     DONE,
     FAILED,
@@ -38,6 +38,9 @@ from teams.models import LedgerEntry, Team
 from teams.rates import rate_limited
 
 ROWS_SHOWN = 30
+#: `since` is told in microseconds from here on: a whole number survives every URL.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 #: A transaction may commit later than its `changed_at`; polls look back that far each time.
 OVERLAP = timedelta(seconds=3)
 DELTA_ROWS = 60
@@ -73,11 +76,11 @@ def queue(request: TeamRequest) -> TemplateResponse:
     if states:
         jobs = jobs.filter(state__in=states)
     page = keyset_page(
-        jobs, field="created_at", after=request.GET.get("after", ""), size=ROWS_SHOWN
+        jobs, by_time("created_at"), after=request.GET.get("after", ""), size=ROWS_SHOWN
     )
     context = {
         "rows": job_rows(page.rows, request.team),
-        "next_cursor": page.next_cursor,
+        "next_cursor": page.after,
         "is_first_page": not request.GET.get("after"),
         "show": show,
         "may_launch": may(request.membership, Right.LAUNCH),

@@ -19,10 +19,10 @@ from django_htmx.http import (
     trigger_client_event,
 )
 
+from catalog.keyset import by_time, capped_count, keyset_page
 from generation import services
 from generation.forms import DecisionForm
 from generation.models import Job, Output
-from generation.views.keyset import capped_count, keyset_page
 from generation.views.room import open_room, reviewable, reviewed_job
 from generation.views.rows import job_rows
 from teams.access import Right, may, team_view
@@ -38,14 +38,13 @@ def review_list(request: TeamRequest) -> TemplateResponse:
     """The contact sheet: pairs that wait for a decision, those that wait longest first."""
     page = keyset_page(
         reviewable(request.team).awaiting_review(),
-        field="finished_at",
+        by_time("finished_at", descending=False),
         after=request.GET.get("after", ""),
         size=PAIRS_SHOWN,
-        newest_first=False,
     )
     context = {
         "rows": job_rows(page.rows, request.team),
-        "next_cursor": page.next_cursor,
+        "next_cursor": page.after,
         "is_first_page": not request.GET.get("after"),
         "left": capped_count(Job.objects.for_team(request.team).awaiting_review()),
         "may_decide": may(request.membership, Right.REVIEW),

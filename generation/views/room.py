@@ -10,11 +10,11 @@ from django.db.models import F, Prefetch, prefetch_related_objects
 from django.shortcuts import get_object_or_404
 from django.utils.timezone import now
 
+from catalog.keyset import by_time, capped_count, neighbours
 from catalog.models import Asset
 from generation.forms import DecisionForm
 from generation.models import Decision, Job, Output
 from generation.models.jobs import JobQuerySet
-from generation.views.keyset import capped_count, neighbours
 from generation.views.rows import JobRow, job_rows, jobs_for_rows
 from teams.access import Right, may
 from teams.http import TeamRequest
@@ -155,7 +155,11 @@ def open_room(
     may_decide = may(request.membership, Right.REVIEW)
     waiting = jobs_for_rows(team).awaiting_review()
     around = neighbours(
-        waiting.exclude(pk=job.pk), job, field="finished_at", before=STRIP_BEFORE, after=STRIP_AFTER
+        waiting.exclude(pk=job.pk),
+        job,
+        by_time("finished_at", descending=False),
+        before=STRIP_BEFORE,
+        after=STRIP_AFTER,
     )
     behind = [other for other in around if _place(other) > _place(job)]
     ahead = [other for other in around if _place(other) < _place(job)]

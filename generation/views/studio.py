@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
+from catalog.keyset import by_number, by_time, keyset_page
 from catalog.models import Asset, Product
 from generation import services
 from generation.forms import LaunchForm
@@ -25,7 +26,6 @@ from generation.models import Preset, ProviderAccount
 from generation.operations import OPERATIONS, Input, InputKind, Operation
 from generation.providers.registry import current_account
 from generation.views.cost import cost_of_launch
-from generation.views.keyset import keyset_page
 from teams.access import Right, team_view
 from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
@@ -290,13 +290,15 @@ def _photo_slot(
     rows = _photos(team)
     if words:
         rows = rows.filter(product__in=Product.objects.for_team(team).matching(words))
-    page = keyset_page(rows, field="created_at", after=values.get("after", ""), size=PHOTOS_SHOWN)
+    page = keyset_page(
+        rows, by_time("created_at"), after=values.get("after", ""), size=PHOTOS_SHOWN
+    )
     choices = page.rows
     if chosen and not values.get("after"):
         choices = [chosen, *(photo for photo in choices if photo.pk != chosen.pk)]
     elif chosen:
         choices = [photo for photo in choices if photo.pk != chosen.pk]
-    return Slot(entry, choices, chosen, page.next_cursor, words, _errors(form, entry))
+    return Slot(entry, choices, chosen, page.after, words, _errors(form, entry))
 
 
 def _preset_slot(
@@ -307,14 +309,12 @@ def _preset_slot(
     chosen = _preset(account, entry, values)
     rows = offered.filter(name__icontains=words) if words else offered
     size = PRESETS_WITHOUT_SCRIPT if values.get("presets") == "more" else PRESETS_SHOWN
-    page = keyset_page(
-        rows, field="position", after=values.get("after", ""), size=size, newest_first=False
-    )
+    page = keyset_page(rows, by_number("position"), after=values.get("after", ""), size=size)
     choices = page.rows
     on_page = {preset.pk for preset in choices}
     if chosen and not values.get("after") and chosen.pk not in on_page:
         choices = [chosen, *choices]
-    return Slot(entry, choices, chosen, page.next_cursor, words, _errors(form, entry))
+    return Slot(entry, choices, chosen, page.after, words, _errors(form, entry))
 
 
 def _chosen_slot(

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from generation.models import Attempt, Job, State
 from generation.transitions import advance
-from generation.views.keyset import EPOCH, MICROSECOND
+from generation.views.queue import EPOCH, MICROSECOND
 from generation.views.rows import job_rows, jobs_for_rows
 from teams.models import Role
 from tests.factories import (
