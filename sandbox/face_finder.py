@@ -31,6 +31,9 @@ _COARSE_HALF, _FINE_HALF = _COARSE_CELLS / SPAN, _FINE_CELLS / SPAN
 # Below this deviation a window is an even patch, whatever pattern its noise has.
 _LEAST_LIGHT, _LEAST_COLOUR = 4.0, 3.0
 
+_UPRIGHT = 8.0
+"""What a tilt of one radian squared takes off the log odds: most heads are held straight."""
+
 _LEAST_FIRST, _LEAST_OTHER = 1.8, 3.2
 """Likeness from which on the plainest place of a picture is a face, and any other one."""
 
@@ -225,7 +228,7 @@ def _odds(level: _Level, face: Face, pattern: Pattern) -> float:
         mean = sum(cells) / len(cells)
         deviation = math.sqrt(sum(map(mul, cells, cells)) / len(cells) - mean * mean)
         total += sum(map(mul, cells, weights)) / max(least, deviation)
-    return total
+    return total - _UPRIGHT * face.tilt**2
 
 
 def _refine(level: _Level, face: Face) -> Face:
