@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -70,7 +71,8 @@ class Product(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["team", "-created_at", "-id"], name="catalog_product_by_team")
+            models.Index(fields=["team", "-created_at", "-id"], name="catalog_product_by_team"),
+            models.Index("team", Lower("name"), "id", name="catalog_product_by_name"),
         ]
 
     def __str__(self) -> str:
@@ -147,6 +149,9 @@ class Asset(models.Model):
         ]
         indexes = [
             models.Index(fields=["team", "sha256"], name="catalog_asset_by_checksum"),
+            models.Index(
+                fields=["team", "kind", "-created_at", "-id"], name="catalog_asset_newest"
+            ),
             models.Index(fields=["product", "kind", "position"], name="catalog_asset_by_product"),
             models.Index(
                 fields=["renditions_due_at"],

@@ -180,6 +180,9 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(fields=["team", "-created_at", "-id"], name="generation_job_by_team"),
+            models.Index(
+                fields=["team", "state", "-created_at", "-id"], name="generation_job_by_state"
+            ),
             models.Index(fields=["team", "changed_at"], name="generation_job_changes"),
             models.Index(
                 fields=["team", "finished_at", "id"],
