@@ -246,17 +246,14 @@ class _HeadView:
         ]  # fmt: skip
         beside = [(side * x, 0.9) for side in (-1, 1) for x in (1.35, 1.6)]
         around = [(-2.9, -1.5), (2.9, -1.5), (0, -3.0)]
-        elsewhere = any(_is_shade(colour, c) for c in self._colours([*beside, *around]))
+        elsewhere = any(_apart(colour, c) < 40 for c in self._colours([*beside, *around]))
         if not even or not all(brims) or elsewhere or self._is_skin((0, -1.2)):
             return None
-        near: Image.Image | None = None
-        for light in (0.55, 0.65, 0.75, 0.85, 0.95, 1.05):
-            shade = (round(colour[0] * light), round(colour[1] * light), round(colour[2] * light))
-            one = self._near(shade, 26)
-            near = one if near is None else ImageChops.lighter(near, one)
-        seeds = [(0.0, -1.2), (0.0, -1.45)]
-        mask = self._connected(near, seeds) if near is not None else None
-        if mask is None or self._runs_over(mask, 9):
+        mask = self._hat_in((0.55, 0.65, 0.75, 0.85, 0.95, 1.05), colour)
+        if mask is None:
+            # In deep shade it may look like the wall behind it.
+            mask = self._hat_in((0.85, 0.95, 1.05), colour)
+        if mask is None:
             return None
         below = Image.new("L", mask.size, 0)
         line = [spot for x in (-0.85, 0.85) if (spot := self._spot(x, -0.42))]
@@ -266,6 +263,15 @@ class _HeadView:
                 [(x0, y0), (x1, y1), (x1, y1 + 60), (x0, y0 + 60)], fill=255
             )
         return self._whole(ImageChops.subtract(mask, below), 0.5)
+
+    def _hat_in(self, lights: Sequence[float], colour: Color) -> Image.Image | None:
+        """What hangs together with the crown in these shades of its colour; not a whole wall."""
+        near = Image.new("L", self._small.size, 0)
+        for light in lights:
+            shade = (round(colour[0] * light), round(colour[1] * light), round(colour[2] * light))
+            near = ImageChops.lighter(near, self._near(shade, 26))
+        mask = self._connected(near, [(0.0, -1.2), (0.0, -1.45)])
+        return None if mask is None or self._runs_over(mask, 9) else mask
 
     def hair(self) -> Image.Image | None:
         """A soft mask over `area` of hair, if it can be told from what is behind it."""
