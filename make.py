@@ -59,7 +59,10 @@ def run(arguments: list[str]) -> NoReturn:
 def test(arguments: list[str]) -> NoReturn:
     """Run pytest on everything, or on what the arguments name."""
     install(DEV_LOCK)
-    become("-m", "pytest", "-q", "-n", "auto", "--dist", "loadgroup", "-m", "not chaos", *arguments)
+    # By file, since some files start a server of their own at a fixed port, and in the order of
+    # tests/conftest.py.
+    spread = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    become("-m", "pytest", "-q", *spread, "-m", "not chaos", *arguments)
 
 
 def chaos(arguments: list[str]) -> NoReturn:

@@ -88,6 +88,16 @@ def empty_cache() -> None:
     cache.clear()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put browser tests last, behind the shuffling.
+
+    Playwright's sync API leaves an event loop running in the thread of the tests, and whatever
+    calls `asyncio.run` afterwards in the same process is refused.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 # --- People -----------------------------------------------------------------------------------
 
 

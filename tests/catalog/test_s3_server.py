@@ -18,8 +18,7 @@ import pytest
 
 from catalog.storage import S3Storage, Ticket
 
-# One group, so that a parallel run starts one server: its port is fixed.
-pytestmark = [pytest.mark.s3, pytest.mark.xdist_group("s3")]
+pytestmark = pytest.mark.s3
 
 KEY = "t/x/in/one"
 SHOWN = "t/x/r/one.webp"
