@@ -138,9 +138,9 @@ def archive_photo(*, photo: Asset, by: User | None) -> None:
         if sentence := guard(photo):
             raise PhotoInUse(sentence)
     with transaction.atomic():
+        product = _locked_product(photo)
         if not Asset.objects.filter(pk=photo.pk, archived_at=None).update(archived_at=now()):
             return
-        product = _locked_product(photo)
         product.photo_count -= 1
         if product.primary_photo_id == photo.pk:
             product.primary_photo = _photos(product).first()
@@ -151,10 +151,10 @@ def restore_photo(*, photo: Asset, by: User | None) -> bool:
     """Undo `archive_photo`; False if the same photo was uploaded again meanwhile."""
     try:
         with transaction.atomic():
+            product = _locked_product(photo)
             back = Asset.objects.filter(pk=photo.pk, archived_at__isnull=False)
             if not back.update(archived_at=None):
                 return True
-            product = _locked_product(photo)
             product.photo_count += 1
             product.primary_photo = product.primary_photo or photo
             product.save(update_fields=["photo_count", "primary_photo", "updated_at"])
@@ -192,8 +192,12 @@ def _photos(product: Product) -> AssetQuerySet:
 
 
 def _locked_product(photo: Asset) -> Product:
-    """The product of a photo, for the rest of the transaction nobody else's to change."""
-    return Product.objects.select_for_update().get(assets=photo.pk)
+    """The product of a photo, for the rest of the transaction nobody else's to change.
+
+    Always the first lock, before any row of a photo: whoever takes them the other way round
+    deadlocks with this. Found without a join, which would lock the photo as well.
+    """
+    return Product.objects.select_for_update().get(pk=photo.product_id)
 
 
 def start_upload(

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalog import services
@@ -206,3 +208,27 @@ def test_others_change_no_photo(
 
     assert answer.status_code == code
     assert shown(product) == (["1.jpg", "2.jpg", "3.jpg"], "1.jpg", 3)
+
+
+@pytest.mark.parametrize("change", ["archive", "restore", "primary", "move"])
+def test_every_change_of_a_photo_locks_the_product_before_the_photo(
+    change: str, product: Product, photos: list[Asset], alice: User
+) -> None:
+    photo = photos[1]
+    if change == "restore":
+        services.archive_photo(photo=photo, by=alice)
+    act: dict[str, Callable[[], object]] = {
+        "archive": lambda: services.archive_photo(photo=photo, by=alice),
+        "restore": lambda: services.restore_photo(photo=photo, by=alice),
+        "primary": lambda: services.set_primary_photo(photo=photo, by=alice),
+        "move": lambda: services.move_photo(photo=photo, by=alice, by_places=1),
+    }
+
+    with CaptureQueriesContext(connection) as queries:
+        act[change]()
+
+    statements = [query["sql"] for query in queries if "catalog_" in query["sql"]]
+    assert 'FROM "catalog_product"' in statements[0]
+    assert "catalog_asset" not in statements[0], "a join would lock the photo, too"
+    if connection.features.has_select_for_update:
+        assert "FOR UPDATE" in statements[0]
