@@ -48,12 +48,6 @@ def may(membership: Membership, right: Right) -> bool:
     return right in RIGHTS[membership.role]
 
 
-def rights_of(membership: Membership) -> dict[str, bool]:
-    """Every right by name, for templates: `rights.launch` and so on."""
-    held = RIGHTS[membership.role]
-    return {right.value: right in held for right in Right}
-
-
 def team_view(
     right: Right = Right.VIEW,
 ) -> Callable[

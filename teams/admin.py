@@ -66,6 +66,9 @@ admin.site.index_title = gettext_lazy("Operator's pages")
 class ReadOnlyAdmin(_AnyAdmin):
     """Rows that are written by the product and only read here."""
 
+    list_per_page = 50
+    show_full_result_count = False
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds."""
         return False
@@ -270,8 +273,6 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     search_fields = ("job", "key", "actor", "account__team__slug")
     list_select_related = ("account__team",)
     ordering = ("-at", "-pk")
-    show_full_result_count = False
-    list_per_page = 50
 
     @admin.display(description=gettext_lazy("team"))
     def team(self, entry: LedgerEntry) -> str:
@@ -293,7 +294,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter = ("action",)
     search_fields = ("actor", "subject", "team__slug")
     list_select_related = ("team",)
-    show_full_result_count = False
 
 
 @admin.register(Invitation)
