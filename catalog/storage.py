@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, Protocol
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
@@ -265,8 +266,16 @@ def _s3(*where: str) -> Storage:
     return S3Storage(*where)
 
 
+def _is_amazon(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+
 class S3Storage:
-    """A bucket. Browsers bring and see files there directly, by presigned forms and links."""
+    """A bucket. Browsers bring and see files there directly, by presigned forms and links.
+
+    Both endpoints are full addresses: the content security policy names the same ones.
+    """
 
     def __init__(
         self,
@@ -282,6 +291,10 @@ class S3Storage:
         import boto3
         from botocore.config import Config
 
+        # With an address given, boto's "auto" would put the bucket into the path, which Amazon
+        # wants to end.
+        if addressing == "auto" and _is_amazon(public_endpoint):
+            addressing = "virtual"
         session = boto3.Session(access_key or None, secret_key or None, region_name=region)
         config = Config(
             signature_version="s3v4",
@@ -296,8 +309,8 @@ class S3Storage:
         self._bucket = bucket
         self._region = region
         self._session = session
-        self._client = session.client("s3", endpoint_url=endpoint or None, config=config)
-        self._public = session.client("s3", endpoint_url=public_endpoint or None, config=config)
+        self._client = session.client("s3", endpoint_url=endpoint, config=config)
+        self._public = session.client("s3", endpoint_url=public_endpoint, config=config)
         example = self._public.generate_presigned_url(
             "get_object", Params={"Bucket": bucket, "Key": "key"}
         )

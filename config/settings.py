@@ -213,10 +213,15 @@ X_FRAME_OPTIONS = "DENY"
 # --- Files ------------------------------------------------------------------------------------
 #: Private pictures: DATA_DIR/files, or an S3-compatible bucket when S3_BUCKET is set.
 S3_BUCKET = env.str("S3_BUCKET", "")
+S3_REGION = env.str("S3_REGION", "us-east-1")
 S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", "")
+if S3_BUCKET and not S3_ENDPOINT_URL:
+    # Named here, so that the policy below and the signed addresses speak of the same hosts: left to
+    # itself boto signs for s3.amazonaws.com or the region's host, depending on what it signs.
+    _china = ".cn" if S3_REGION.startswith("cn-") else ""
+    S3_ENDPOINT_URL = f"https://s3.{S3_REGION}.amazonaws.com{_china}"
 #: Address of the same server as browsers reach it, where it differs from S3_ENDPOINT_URL.
 S3_PUBLIC_ENDPOINT_URL = env.str("S3_PUBLIC_ENDPOINT_URL", "") or S3_ENDPOINT_URL
-S3_REGION = env.str("S3_REGION", "us-east-1")
 S3_ACCESS_KEY_ID = env.str("S3_ACCESS_KEY_ID", "")
 S3_SECRET_ACCESS_KEY = env.str("S3_SECRET_ACCESS_KEY", "")
 S3_ADDRESSING_STYLE = env.str("S3_ADDRESSING_STYLE", "auto")
@@ -244,13 +249,12 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- Content security policy ------------------------------------------------------------------
-_s3_origin = ""
+_media = [SELF, "data:", "blob:"]
 if S3_BUCKET:
-    _parts = urlsplit(S3_PUBLIC_ENDPOINT_URL or f"https://s3.{S3_REGION}.amazonaws.com")
-    _s3_origin = f"{_parts.scheme}://{_parts.netloc}"
-_media = [SELF, "data:", "blob:", *([_s3_origin] if _s3_origin else [])]
-if S3_BUCKET and S3_ADDRESSING_STYLE != "path":
-    _media.append(_s3_origin.replace("://", f"://{S3_BUCKET}.", 1))
+    _parts = urlsplit(S3_PUBLIC_ENDPOINT_URL)
+    _media.append(f"{_parts.scheme}://{_parts.netloc}")
+    if S3_ADDRESSING_STYLE != "path":
+        _media.append(f"{_parts.scheme}://{S3_BUCKET}.{_parts.netloc}")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
