@@ -7,6 +7,8 @@ has no address.
 from allauth.account import views
 from django.urls import path, re_path
 
+from teams.views.accounts import ProvingPasswordResetView
+
 urlpatterns = [
     path("login/", views.login, name="account_login"),
     path("logout/", views.logout, name="account_logout"),
@@ -17,7 +19,7 @@ urlpatterns = [
     path("password/reset/sent/", views.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        views.password_reset_from_key,
+        ProvingPasswordResetView.as_view(),
         name="account_reset_password_from_key",
     ),
     path(

@@ -41,7 +41,7 @@ from teams.models import (
 )
 from teams.models.people import TeamQuerySet
 from teams.outbox import send_again
-from teams.services import TeamRefused, create_team_for, send_welcome
+from teams.services import Founding, TeamRefused, create_team_for, send_welcome
 
 if TYPE_CHECKING:  # Generic for mypy only.
     _TeamAdmin = admin.ModelAdmin[Team]
@@ -180,21 +180,34 @@ class TeamAdmin(_TeamAdmin):
             data = form.cleaned_data
             try:
                 with transaction.atomic():
-                    team, owner, is_new = create_team_for(
+                    founding = create_team_for(
                         name=data["name"],
                         slug=data["slug"],
                         owner_email=data["owner_email"],
                         actor=cast(User, request.user),
                     )
-                    if is_new:
-                        send_welcome(user=owner, team=team)
+                    if founding.owner and founding.needs_password:
+                        send_welcome(user=founding.owner, team=founding.team)
             except TeamRefused as exc:
                 form.add_error("slug", exc.sentence)
             else:
-                messages.success(request, _("The team %(team)s was added.") % {"team": team})
-                return redirect("admin:teams_team_change", team.pk)
+                self._tell(request, founding)
+                return redirect("admin:teams_team_change", founding.team.pk)
         context = self._context(request, _("Add team"), form)
         return TemplateResponse(request, "admin/teams/team/add.html", context)
+
+    def _tell(self, request: HttpRequest, founding: Founding) -> None:
+        text = _("The team %(team)s was added.")
+        messages.success(request, text % {"team": founding.team})
+        if founding.owner is None:
+            text = _(
+                "The owner's account never proved its address, so an invitation to own the team "
+                "was mailed there."
+            )
+            messages.warning(request, text)
+        if founding.invitation_link:
+            text = _("No mail server is set. Hand on this link: %(link)s")
+            messages.warning(request, text % {"link": founding.invitation_link})
 
     def grant_view(self, request: HttpRequest, team_id: Any) -> HttpResponse:
         """Grant credits in two steps: the form, then a preview to confirm. POST only moves."""
@@ -364,9 +377,9 @@ class UserAdmin(_UserAdmin):
     list_filter = ("is_staff", "is_superuser", "is_active")
     search_fields = ("email", "name")
     ordering = ("email",)
-    readonly_fields = ("joined_at", "last_login")
+    readonly_fields = ("email_proved", "joined_at", "last_login")
     fieldsets = (
-        (None, {"fields": ("email", "name", "password")}),
+        (None, {"fields": ("email", "email_proved", "name", "password")}),
         (_("Settings"), {"fields": ("time_zone", "theme", "shortcuts_enabled")}),
         (
             _("Permissions"),
@@ -379,7 +392,14 @@ class UserAdmin(_UserAdmin):
     )
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save, and forget the former address: allauth would go on letting it sign in."""
+        """Save, and forget the former address: allauth would go on letting it sign in.
+
+        The operator vouches for people they add; an address that changes is to be proved anew.
+        """
+        if not change:
+            obj.email_proved = True
+        elif "email" in form.changed_data:
+            obj.email_proved = False
         super().save_model(request, obj, form, change)
         EmailAddress.objects.filter(user=obj).exclude(email__iexact=obj.email).delete()
 

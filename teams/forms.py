@@ -148,7 +148,7 @@ class CreateTeamForm(forms.Form):
     )
     owner_email = forms.EmailField(
         label=_("E-mail address of the owner"),
-        help_text=_("Without an account yet: they get a mail to set their password."),
+        help_text=_("New here: they get a mail to set their password. Unproved: a mail to accept."),
     )
 
 

@@ -23,9 +23,13 @@ def rate_limited(who: HttpRequest | User, name: str, limit: int, seconds: int) -
     key = f"rate:{name}:{_identity(who)}:{window}"
     cache.add(key, 0, timeout=seconds * 2)
     try:
-        return cache.incr(key) > limit
+        count = cache.incr(key)
     except ValueError:  # Evicted between the two calls.
         return False
+    # The database cache lets a number that was counted up expire after its default time, which is
+    # shorter than an hour's window.
+    cache.touch(key, timeout=seconds * 2)
+    return count > limit
 
 
 def _identity(who: HttpRequest | User) -> str:

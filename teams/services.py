@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +27,8 @@ from teams.audit import record
 from teams.models import CreditAccount, Invitation, Membership, Role, Team, User
 
 INVITATION_DAYS = 7
+#: The founding owner's link: nobody in the team could send another.
+OWNER_INVITATION_DAYS = 30
 _SLUG_LENGTH = 50
 
 
@@ -42,31 +45,57 @@ class InvitationInvalid(Exception):
     """No such invitation, or it was used, taken back or is too old. Nothing happened."""
 
 
+@dataclass(frozen=True)
+class Founding:
+    """A team founded for an address, and how its owner gets in.
+
+    `owner` is None while an invitation is open; its `invitation_link` was mailed, and is kept here
+    only where no mail server is set. An owner with `needs_password` gets in by
+    `set_password_link`, which `send_welcome` mails.
+    """
+
+    team: Team
+    owner: User | None
+    needs_password: bool = False
+    invitation_link: str = ""
+
+
 @transaction.atomic
 def create_team(*, name: str, owner: User, slug: str = "", actor: User | str = "") -> Team:
     """Found a team with its owner and an empty credit account.
 
     A wished slug that is taken raises TeamRefused; without a wish one is made from the name.
     """
-    team = _insert_team(name, slug)
-    CreditAccount.objects.create(team=team)
+    team = _found(name, slug, actor=actor or owner, owner_email=owner.email)
     Membership.objects.create(team=team, user=owner, role=Role.OWNER)
-    record(team=team, actor=actor or owner, action="team.created", subject=name, owner=owner.email)
     return team
 
 
 @transaction.atomic
-def create_team_for(
-    *, name: str, owner_email: str, actor: User | str, slug: str = ""
-) -> tuple[Team, User, bool]:
-    """Found a team for an address; returns the team, its owner, and whether their account is new.
+def create_team_for(*, name: str, owner_email: str, actor: User | str, slug: str = "") -> Founding:
+    """Found a team for the person behind an address. Raises TeamRefused as `create_team` does.
 
-    A new account has no password yet: hand on `set_password_link` or call `send_welcome`.
+    An account that somebody set a password for without ever proving the address may be an
+    impostor's: its address gets an invitation to own the team instead. The mailbox decides.
     """
-    owner = User.objects.filter(email__iexact=owner_email).first()
-    is_new = owner is None
-    owner = owner or User.objects.create_user(owner_email)
-    return create_team(name=name, owner=owner, slug=slug, actor=actor), owner, is_new
+    email = owner_email.strip().lower()
+    owner = User.objects.filter(email__iexact=email).first() or User.objects.create_user(email)
+    has_password = owner.has_usable_password()
+    if owner.email_proved or not has_password:
+        team = create_team(name=name, owner=owner, slug=slug, actor=actor)
+        return Founding(team, owner, needs_password=not has_password)
+    team = _found(name, slug, actor=actor, owner_email=email)
+    invitation, link = _invite(
+        team, email, Role.OWNER, by=None, actor=actor, days=OWNER_INVITATION_DAYS
+    )
+    return Founding(team, None, invitation_link=link if invitation.link_shown else "")
+
+
+def _found(name: str, slug: str, *, actor: User | str, owner_email: str) -> Team:
+    team = _insert_team(name, slug)
+    CreditAccount.objects.create(team=team)
+    record(team=team, actor=actor, action="team.created", subject=name, owner=owner_email)
+    return team
 
 
 def _insert_team(name: str, slug: str) -> Team:
@@ -88,13 +117,21 @@ def _insert_team(name: str, slug: str) -> Team:
 def invite_member(*, team: Team, by: User, email: str, role: str) -> tuple[Invitation, str]:
     """Invite one person and mail them the link; returns the invitation and the link.
 
-    The link is the only place that holds the secret. An open invitation of the same address is
-    replaced. Raises TeamRefused for members of the team and for roles above the inviter's own.
+    The link is the only place that holds the secret. Show it to the inviter only if
+    `invitation.link_shown`: without a mail server somebody must carry it, and then it proves no
+    address. An open invitation of the same address is replaced. Raises TeamRefused for members of
+    the team and for roles above the inviter's own.
     """
     _require_rank(team, by, role)
     email = email.strip().lower()
     if Membership.objects.filter(team=team, user__email__iexact=email).exists():
         raise TeamRefused(_("%(email)s is already a member of this team.") % {"email": email})
+    return _invite(team, email, role, by=by, actor=by, days=INVITATION_DAYS)
+
+
+def _invite(
+    team: Team, email: str, role: str, *, by: User | None, actor: User | str, days: int
+) -> tuple[Invitation, str]:
     team.invitations.open().filter(email=email).update(revoked_at=now())
     secret = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
@@ -102,23 +139,16 @@ def invite_member(*, team: Team, by: User, email: str, role: str) -> tuple[Invit
         email=email,
         role=role,
         secret_hash=_hash(secret),
+        link_shown=not settings.EMAIL_HOST,
         invited_by=by,
-        expires_at=now() + timedelta(days=INVITATION_DAYS),
+        expires_at=now() + timedelta(days=days),
     )
-    record(team=team, actor=by, action="invitation.created", subject=email, role=role)
+    record(team=team, actor=actor, action="invitation.created", subject=email, role=role)
     link = settings.BASE_URL + reverse("teams:invitation", args=[secret])
-    _mail_invitation(invitation, by, link)
+    inviter = by.get_full_name() if by else ""
+    context = {"team": team, "inviter": inviter, "link": link, "days": days}
+    _send("invitation", email, context)
     return invitation, link
-
-
-def _mail_invitation(invitation: Invitation, by: User, link: str) -> None:
-    context = {
-        "team": invitation.team,
-        "inviter": by.get_full_name(),
-        "link": link,
-        "days": INVITATION_DAYS,
-    }
-    _send("invitation", invitation.email, context)
 
 
 def send_welcome(*, user: User, team: Team) -> None:
@@ -156,6 +186,8 @@ def accept_invitation(*, secret: str, user: User) -> Membership:
     )
     if not taken:
         raise InvitationInvalid
+    if not invitation.link_shown and user.email.lower() == invitation.email:
+        prove_email(user)
     membership, _joined = Membership.objects.get_or_create(
         team=invitation.team, user=user, defaults={"role": invitation.role}
     )
@@ -248,6 +280,12 @@ def set_password_link(user: User) -> str:
         },
     )
     return f"{settings.BASE_URL}{path}"
+
+
+def prove_email(user: User) -> None:
+    """Note that the person came by a link which only the mailbox of their address got."""
+    User.objects.filter(pk=user.pk).update(email_proved=True)
+    user.email_proved = True
 
 
 def _lock(team: Team) -> Team:

@@ -31,7 +31,8 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Create an operator: may enter the admin and grant credits."""
+        """Create an operator: may enter the admin and grant credits. The shell vouches for them."""
+        fields.setdefault("email_proved", True)
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
@@ -48,6 +49,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         DARK = "dark", _("Dark")
 
     email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
+    # Anybody may open an account under anybody's address, where sign-up is open or an admin of a
+    # team sees the links of invitations. Only a mailed link shows that the mailbox is theirs.
+    email_proved = models.BooleanField(
+        _("address proved"),
+        default=False,
+        editable=False,
+        help_text=_("They came by a link that only the mailbox of this address got."),
+    )
     name = models.CharField(_("name"), max_length=100, blank=True)
     is_staff = models.BooleanField(_("operator"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
@@ -196,6 +205,9 @@ class Invitation(models.Model):
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=10, choices=Role, default=Role.CREATOR)
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    link_shown = models.BooleanField(
+        default=False, help_text=_("Others than the mailbox saw the link: it proves no address.")
+    )
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

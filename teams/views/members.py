@@ -39,7 +39,7 @@ def members_page(request: TeamRequest) -> HttpResponse:
 @never_cache
 @team_view(Right.MANAGE_TEAM)
 def invitation_create(request: TeamRequest) -> HttpResponse:
-    """Invite one person. Answers with the page itself: the link is shown once and kept nowhere."""
+    """Invite one person. Answers with the page itself: a link is shown once and kept nowhere."""
     form = InviteForm(request.POST, is_owner=_is_owner(request))
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -57,7 +57,8 @@ def invitation_create(request: TeamRequest) -> HttpResponse:
         form.add_error("email", exc.sentence)
         return _page(request, form, status=422)
     blank = InviteForm(is_owner=_is_owner(request))
-    return _page(request, blank, invited=invitation, link=link)
+    shown = link if invitation.link_shown else ""
+    return _page(request, blank, invited=invitation, link=shown)
 
 
 @require_POST

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from teams.audit import record
 from teams.credits import grant, hold
 from teams.models import AuditEntry, LedgerEntry, OutgoingMail, Team, User
+from teams.services import prove_email
 
 PASSWORD = "correct horse battery"
 
@@ -194,6 +195,37 @@ def test_a_team_is_founded_with_account_owner_and_mail(client, operator):
     assert "/accounts/password/reset/key/" in mail.message
     assert AuditEntry.objects.get().actor == "operator@example.com"
     assert client.get("/admin/teams/team/").status_code == 200
+
+
+def test_an_unproved_account_is_invited_to_own_the_team(client, operator, alice, settings):
+    settings.EMAIL_HOST = "mail.example.com"
+    client.force_login(operator)
+
+    page = client.post(
+        "/admin/teams/team/add/",
+        {"name": "Nord", "slug": "", "owner_email": "alice@example.com"},
+        follow=True,
+    ).content.decode()
+
+    assert "an invitation to own the team was mailed there" in page
+    assert "/invitations/" not in page
+    assert not Team.objects.get().memberships.exists()
+    assert OutgoingMail.objects.get().recipients == ["alice@example.com"]
+
+
+def test_a_changed_address_is_to_be_proved_anew(client, operator, alice):
+    prove_email(alice)
+    client.force_login(operator)
+    path = f"/admin/teams/user/{alice.pk}/change/"
+    fields = {"name": "Alice", "time_zone": "", "theme": "system", "is_active": "on"}
+
+    client.post(path, {**fields, "email": "alice@example.com"})
+    alice.refresh_from_db()
+    assert alice.email_proved
+
+    client.post(path, {**fields, "email": "ceo@example.com"})
+    alice.refresh_from_db()
+    assert (alice.email, alice.email_proved) == ("ceo@example.com", False)
 
 
 def test_a_taken_address_founds_nothing(client, operator, team):

@@ -7,7 +7,8 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from teams.models import AuditEntry, Team, User
+from teams.models import AuditEntry, Invitation, OutgoingMail, Team, User
+from teams.services import prove_email
 
 
 def test_an_unknown_owner_gets_a_link_to_set_a_password(client, db, capsys):
@@ -27,6 +28,8 @@ def test_an_unknown_owner_gets_a_link_to_set_a_password(client, db, capsys):
 
 
 def test_a_known_owner_keeps_the_account(alice, capsys):
+    prove_email(alice)
+
     call_command("create_team", "--name=Nord", "--owner-email=ALICE@example.com")
 
     assert Team.objects.get().memberships.get().user == alice
@@ -34,7 +37,47 @@ def test_a_known_owner_keeps_the_account(alice, capsys):
     assert "password" not in capsys.readouterr().out
 
 
+def test_an_account_that_never_proved_its_address_gets_an_invitation_instead(
+    alice, capsys, settings
+):
+    settings.EMAIL_HOST = "mail.example.com"
+
+    call_command("create_team", "--name=Nord", "--owner-email=alice@example.com", "--credits=250")
+
+    team = Team.objects.get()
+    assert team.credit_account.posted == 250
+    assert not team.memberships.exists(), "whoever opened the account may not be its mailbox"
+    invitation = Invitation.objects.get()
+    assert (invitation.email, invitation.role) == ("alice@example.com", "owner")
+    mail = OutgoingMail.objects.get()
+    assert (mail.recipients, mail.subject) == (["alice@example.com"], "Your team Nord on Diptych")
+    out = capsys.readouterr().out
+    assert "The account of alice@example.com never proved its address." in out
+    assert "/invitations/" not in out
+
+
+def test_without_a_mail_server_the_operator_carries_the_invitation(alice, client, capsys):
+    call_command("create_team", "--name=Nord", "--owner-email=alice@example.com")
+
+    out = capsys.readouterr().out
+    (path,) = re.findall(r"No mail server is set: http://127.0.0.1:8000(\S+)", out)
+    client.force_login(alice)
+    client.post(path)
+    assert Team.objects.get().memberships.get().role == "owner"
+    alice.refresh_from_db()
+    assert not alice.email_proved
+
+
+def test_a_second_team_for_somebody_without_a_password_yet_prints_a_link_again(db, capsys):
+    for name in ("Nord", "Sud"):
+        call_command("create_team", f"--name={name}", "--owner-email=mia@example.com")
+
+    assert capsys.readouterr().out.count("mia@example.com sets a password here:") == 2
+    assert User.objects.get().memberships.count() == 2
+
+
 def test_names_that_are_alike_get_addresses_of_their_own(alice):
+    prove_email(alice)
     for _ in range(3):
         call_command("create_team", "--name=Nord", "--owner-email=alice@example.com", verbosity=0)
     call_command("create_team", "--name=工作室", "--owner-email=alice@example.com", verbosity=0)

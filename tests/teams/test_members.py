@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
@@ -26,6 +27,12 @@ def invite(client: Client, email: str = "mia@example.com", role: str = "creator"
     (path,) = re.findall(
         r'value="http://127\.0\.0\.1:8000(/invitations/[^"]+/)"', answer.content.decode()
     )
+    return str(path)
+
+
+def mailed_path() -> str:
+    """The path of the link in the only mail."""
+    (path,) = re.findall(r"http://127\.0\.0\.1:8000(/\S+)", OutgoingMail.objects.get().message)
     return str(path)
 
 
@@ -86,6 +93,70 @@ def test_an_invitation_is_mailed_and_its_secret_kept_nowhere(owner):
     assert secret not in again
     assert "mia@example.com" in again
     assert AuditEntry.objects.get(action="invitation.created").data == {"role": "creator"}
+
+
+def test_with_a_mail_server_only_the_mailbox_gets_the_link(owner, settings):
+    settings.EMAIL_HOST = "mail.example.com"
+
+    page = owner.post(f"{MEMBERS}invite", {"email": "mia@example.com", "role": "viewer"})
+
+    assert "The link was mailed to mia@example.com." in page.content.decode()
+    assert "/invitations/" not in page.content.decode().replace("/members/invitations/", "")
+    assert not Invitation.objects.get().link_shown
+
+
+@pytest.mark.parametrize(("mail_server", "proved"), [("mail.example.com", True), ("", False)])
+def test_a_link_proves_the_address_only_if_nobody_else_saw_it(mail_server, proved, owner, settings):
+    settings.EMAIL_HOST = mail_server
+    owner.post(f"{MEMBERS}invite", {"email": "mia@example.com", "role": "viewer"})
+
+    Client().post(mailed_path(), {"name": "Mia", "password": PASSWORD})
+
+    assert User.objects.get(email="mia@example.com").email_proved is proved
+
+
+def test_a_link_to_another_address_proves_nothing(owner, charlie, settings):
+    settings.EMAIL_HOST = "mail.example.com"
+    owner.post(f"{MEMBERS}invite", {"email": "mia@example.com", "role": "viewer"})
+    guest = Client()
+    guest.force_login(charlie)
+
+    guest.post(mailed_path())
+
+    assert membership_of(charlie).role == "viewer"
+    charlie.refresh_from_db()
+    assert not charlie.email_proved
+
+
+def test_an_account_opened_under_a_foreign_address_never_gets_that_persons_team(
+    owner, settings, capsys
+):
+    """An admin joins as somebody else; later the operator founds the real person's team."""
+    path = invite(owner, email="ceo@example.com")
+    impostor = Client()
+    impostor.post(path, {"name": "Not the CEO", "password": PASSWORD})
+    settings.EMAIL_HOST = "mail.example.com"
+    OutgoingMail.objects.all().delete()
+
+    call_command("create_team", "--name=Nord", "--owner-email=ceo@example.com", "--credits=250")
+
+    assert impostor.get("/t/nord/credits/").status_code == 404
+    ceo = User.objects.get(email="ceo@example.com")
+    link = mailed_path()
+    real = Client()
+    assert "Set your own password" in real.get(link).content.decode()
+    OutgoingMail.objects.all().delete()
+    real.post("/accounts/password/reset/", {"email": "ceo@example.com"})
+    form = real.get(mailed_path(), follow=True)
+    new = "a new horse battery"
+    real.post(form.redirect_chain[-1][0], {"password1": new, "password2": new})
+    real.post("/accounts/login/", {"login": "ceo@example.com", "password": new})
+    assert real.post(link)["Location"] == "/t/nord/products/"
+
+    ceo.refresh_from_db()
+    assert ceo.email_proved
+    assert ceo.memberships.get(team__slug="nord").role == "owner"
+    assert impostor.get("/t/nord/credits/").status_code == 302, "signed out by the new password"
 
 
 def test_a_new_person_joins_with_name_and_password(owner):

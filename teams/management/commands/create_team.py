@@ -18,9 +18,12 @@ ACTOR = "manage.py create_team"
 
 
 class Command(BaseCommand):
-    """Prints the team's address, and for a new person the link to set a password."""
+    """Prints the team's address, and how its owner gets in."""
 
-    help = "Founds a team. An unknown owner gets an account; the link to set a password is printed."
+    help = (
+        "Founds a team. An unknown owner gets an account; the link to set a password is printed. "
+        "An account that never proved its address gets an invitation by mail."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -40,11 +43,12 @@ class Command(BaseCommand):
         if options["credits"] < 0:
             raise CommandError("A team cannot start with less than 0 credits.")
         try:
-            team, owner, is_new = create_team_for(
+            founding = create_team_for(
                 name=options["name"], owner_email=email, slug=options["slug"], actor=ACTOR
             )
         except TeamRefused as exc:
             raise CommandError(exc.sentence) from None
+        team, owner = founding.team, founding.owner
         if options["credits"]:
             grant(
                 team=team,
@@ -54,5 +58,12 @@ class Command(BaseCommand):
                 key=str(uuid4()),
             )
         self.stdout.write(f"Team {team.name}: /t/{team.slug}/ with {options['credits']} credits.")
-        if is_new:
+        if owner is None:
+            self.stdout.write(
+                f"The account of {email} never proved its address. "
+                "An invitation to own the team goes there by mail."
+            )
+            if founding.invitation_link:
+                self.stdout.write(f"No mail server is set: {founding.invitation_link}")
+        elif founding.needs_password:
             self.stdout.write(f"{email} sets a password here: {set_password_link(owner)}")
