@@ -33,7 +33,8 @@ from catalog.storage import (
     storage,
 )
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+#: Longer numbers are no place in any file, and Python refuses to read very long ones.
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _CHUNK = 64 * 1024
 #: Multipart framing around a file. Bytes.
 _FRAMING = 4096
@@ -81,7 +82,7 @@ def upload_local(request: HttpRequest, token: str) -> HttpResponse:
         return _refused(_("This upload has expired. Upload the file again."), 403)
     key, most = told["k"], told["n"]
     told_length = request.headers.get("Content-Length", "")
-    announced = int(told_length) if told_length.isdecimal() else 0
+    announced = int(told_length) if re.fullmatch(r"[0-9]{1,18}", told_length) else 0
     if announced > most + _FRAMING:
         return _too_large()
     if place.size(key) is not None:

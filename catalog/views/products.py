@@ -16,8 +16,9 @@ from django.views.decorators.vary import vary_on_headers
 
 from catalog import services
 from catalog.forms import ProductForm
-from catalog.keyset import Order, by_time, capped_count, keyset_page
+from catalog.keyset import by_text, by_time, capped_count, keyset_page
 from catalog.models import Product
+from catalog.words import search_words
 from teams.access import Right, team_view
 from teams.http import TeamRequest
 
@@ -27,7 +28,7 @@ LAYOUTS = ("grid", "table")
 
 ORDERS = {
     "newest": by_time("created_at"),
-    "name": Order("name_key", descending=False, parse=str),
+    "name": by_text("name_key"),
 }
 
 
@@ -36,7 +37,7 @@ ORDERS = {
 @vary_on_headers("HX-Request")
 def product_list(request: TeamRequest) -> HttpResponse:
     """The team's products: searched, filtered, sorted, one page of them. htmx gets the list alone."""
-    words = request.GET.get("q", "").strip()[:200]
+    words = search_words(request.GET.get("q", ""))
     category = request.GET.get("category", "")
     if category not in Product.Category.values:
         category = ""

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from catalog import services
 from catalog.models import Product, Upload
+from catalog.words import clean_text
 from teams.access import Right, team_view
 from teams.http import TeamRequest
 from teams.rates import rate_limited
@@ -32,16 +33,18 @@ _WAIT_FOR_RENDITIONS = timedelta(seconds=10)
 def upload_create(request: TeamRequest, product_id: uuid.UUID) -> JsonResponse:
     """Hand out a ticket for one file: `{name, size, type}` to `{id, url, fields, method, …}`.
 
-    Answers 422 with `{error}` where the file cannot be taken, before a byte of it was sent.
+    Answers 422 with `{error}` where the file cannot be taken, before a byte of it was sent, and 400
+    where the question makes no sense.
     """
     product = get_object_or_404(Product.objects.for_team(request.team), pk=product_id)
     if rate_limited(request, "upload", TICKETS_PER_MINUTE, 60):
         return _refused(_("These are many files at once. Try again in a minute."), 429)
     try:
-        told = json.loads(request.body)
-        name, size = str(told["name"]), int(told["size"])
-    except (ValueError, KeyError, TypeError):
-        return _refused(_("The page sent something this server does not understand. Reload it."))
+        name, size = _asked_upload(request.body)
+    except ValueError:
+        return _refused(
+            _("The page sent something this server does not understand. Reload it."), 400
+        )
     try:
         upload, ticket = services.start_upload(
             product=product, by=request.user, name=name, bytes_=size
@@ -76,6 +79,20 @@ def upload_done(request: TeamRequest, upload_id: uuid.UUID) -> JsonResponse:
 def upload_status(request: TeamRequest, upload_id: uuid.UUID) -> JsonResponse:
     """Where an upload stands: `{state, label, error, duplicate, tile_html}`."""
     return JsonResponse(_described(request, _upload(request, upload_id)))
+
+
+def _asked_upload(body: bytes) -> tuple[str, int]:
+    """Name and bytes of the announced file. Raises ValueError for anything else."""
+    try:
+        told = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    name = told.get("name") if isinstance(told, dict) else None
+    size = told.get("size") if isinstance(told, dict) else None
+    # A bool is an int to Python; 1e999 and NaN are floats.
+    if not isinstance(name, str) or type(size) is not int:
+        raise ValueError("no name and size")
+    return clean_text(name), size
 
 
 def _upload(request: TeamRequest, upload_id: uuid.UUID) -> Upload:

@@ -20,6 +20,7 @@ from django_htmx.http import trigger_client_event
 from catalog.keyset import by_time, keyset_page
 from catalog.models import Product
 from catalog.storage import storage
+from catalog.words import search_words
 from generation import services
 from generation.models import Output
 from generation.operations import OPERATIONS
@@ -34,7 +35,7 @@ PICTURES_SHOWN = 24
 @team_view(Right.VIEW)
 def approved(request: TeamRequest) -> HttpResponse:
     """Approved results, the latest decision first; ?q= finds products."""
-    words = request.GET.get("q", "").strip()[:100]
+    words = search_words(request.GET.get("q", ""))
     outputs = _approved(request.team)
     if words:
         products = Product.objects.filter(team=request.team).matching(words)

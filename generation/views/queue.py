@@ -96,7 +96,8 @@ def queue_poll(request: TeamRequest) -> HttpResponse:
     """Rows that changed after ?since= (microseconds), with the counters; 204 when none did."""
     show = _shown_tab(request)
     try:
-        since = EPOCH + int(request.GET.get("since", "")) * MICROSECOND
+        # Not before 1970: what is subtracted from it below must stay in the calendar.
+        since = EPOCH + max(0, int(request.GET.get("since", ""))) * MICROSECOND
     except (ValueError, OverflowError):
         since = now()
     asked_at = now()
@@ -146,7 +147,7 @@ def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
 def job_retry(request: TeamRequest, job_id: UUID) -> HttpResponse:
     """Launch the same inputs as a new job. A job is retried once, however often this is sent."""
     job = _job(request.team, job_id)
-    if rate_limited(request, "launch", RETRIES_PER_MINUTE, 60):
+    if rate_limited(request, "retry", RETRIES_PER_MINUTE, 60):
         return _after_change(
             request, job_id, _("Too many launches in a short time. Wait a minute."), tone="negative"
         )

@@ -20,6 +20,7 @@ from django_htmx.http import trigger_client_event
 
 from catalog.keyset import by_number, by_time, keyset_page
 from catalog.models import Asset, Product
+from catalog.words import search_words
 from generation import services
 from generation.forms import LaunchForm
 from generation.models import Preset, ProviderAccount
@@ -284,7 +285,7 @@ def _photos(team: Team) -> QuerySet[Asset]:
 def _photo_slot(
     team: Team, entry: Input, values: QueryDict, *, form: LaunchForm | None = None
 ) -> Slot:
-    words = values.get("q", "").strip()[:100]
+    words = search_words(values.get("q", ""))
     # Pages of products link here with ?photo=, whatever the operation calls its input.
     chosen = _photo(team, values.get(entry.name) or values.get("photo", ""))
     rows = _photos(team)
@@ -304,7 +305,7 @@ def _photo_slot(
 def _preset_slot(
     account: ProviderAccount, entry: Input, values: QueryDict, *, form: LaunchForm | None = None
 ) -> Slot:
-    words = values.get(f"{entry.name}_q", "").strip()[:100]
+    words = search_words(values.get(f"{entry.name}_q", ""))
     offered = Preset.objects.offered(account, entry.kind)
     chosen = _preset(account, entry, values)
     rows = offered.filter(name__icontains=words) if words else offered

@@ -240,19 +240,6 @@ def test_storage_that_filled_up_meanwhile_refuses_and_counts_nothing(
     assert (counts(product), stored(files)) == ((0, 0, 0), [])
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"name": "a", "size": "many"}', b"\xff"])
-def test_nonsense_is_refused_with_a_sentence(
-    body: bytes, client_of_alice: Client, product: Product
-) -> None:
-    url = reverse("catalog:upload_create", args=[product.team.slug, product.pk])
-
-    answer = client_of_alice.post(url, body, content_type="application/json")
-
-    assert answer.status_code == 422
-    assert answer.json()["error"].endswith("Reload it.")
-    assert not Upload.objects.exists()
-
-
 def test_too_many_tickets_per_minute_are_refused(
     client_of_alice: Client, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
