@@ -152,6 +152,8 @@ CACHES = {
         else {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "django_cache",
+            # Beyond this a third of the rows is thrown away, counts of open windows among them.
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
     )
 }
