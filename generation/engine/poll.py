@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from copy import copy
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from generation.engine.context import Context, logger
 from generation.engine.timing import Timing, back_off, poll_interval, seconds
 from generation.models import Attempt, Job, Output, State
 from generation.providers.base import ItemState, TaskStatus
-from generation.providers.errors import NotFound, ProviderError
+from generation.providers.errors import NotFound, ProviderError, Unreachable
 from generation.transitions import advance, end_job
 
 _AT_ONCE = 200
@@ -30,7 +32,8 @@ def due_polls(now: datetime) -> tuple[list[Job], float | None]:
 async def poll_job(ctx: Context, job: Job) -> None:
     """Ask once and record the answer; a failed question is asked again later."""
     try:
-        status = await ctx.client(job.account).status(job.remote_id)
+        async with asyncio.timeout(ctx.timing.poll):
+            status = await ctx.client(job.account).status(job.remote_id)
     except NotFound as exc:
         logger.warning("The provider does not know task %s of %s.", job.remote_id, job.pk)
         await ctx.database.run(record_not_found, job, exc, ctx.clock(), ctx.timing)
@@ -38,10 +41,31 @@ async def poll_job(ctx: Context, job: Job) -> None:
     except ProviderError as exc:
         await ctx.database.run(record_silence, job, exc, ctx.clock(), ctx.timing)
         return
+    except TimeoutError:
+        silence = Unreachable(_("The provider did not answer in time."))
+        await ctx.database.run(record_silence, job, silence, ctx.clock(), ctx.timing)
+        return
+    except Exception:
+        await _record_surprise(ctx, job)
+        return
     ctx.reached("polled", job.pk)
-    await ctx.database.run(record_status, job, status, ctx.clock(), ctx.timing)
+    spare = copy(job)
+    try:
+        await ctx.database.run(record_status, job, status, ctx.clock(), ctx.timing)
+    except (OperationalError, InterfaceError):
+        raise  # The database is away, and the answer will be the same when it is back.
+    except Exception:
+        await _record_surprise(ctx, spare)
+        return
     if job.state != State.RUNNING:
         ctx.wake()
+
+
+async def _record_surprise(ctx: Context, job: Job) -> None:
+    """An answer that nobody foresaw: as good as none, or the job would be asked for on every turn."""
+    logger.exception("The status of %s could not be read.", job.pk)
+    silence = Unreachable(_("The provider's answer could not be read."))
+    await ctx.database.run(record_silence, job, silence, ctx.clock(), ctx.timing)
 
 
 def record_status(job: Job, status: TaskStatus, now: datetime, timing: Timing) -> None:
@@ -142,6 +166,7 @@ def _lose(job: Job, why: str, now: datetime, timing: Timing, **changes: Any) -> 
     )
 
 
+@transaction.atomic
 def _count_probe(job: Job, now: datetime, timing: Timing) -> None:
     probes = job.lost_probes + 1
     if probes < timing.lost_probes:

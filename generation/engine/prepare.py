@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ from generation.engine.context import Context, logger
 from generation.engine.timing import Timing, back_off, seconds
 from generation.models import Job, JobInput, ProviderFile, State
 from generation.operations import OPERATIONS, Operation
-from generation.providers.errors import AccountClosed, NotTaken, Refused, Unreachable
+from generation.providers.errors import NotTaken, Refused
 from generation.transitions import advance, end_job
 
 
@@ -112,15 +113,21 @@ def _remember_key(job: Job, sha256: str, key: str, now: datetime) -> None:
 
 @transaction.atomic
 def _set_ready(job: Job, sent: dict[int, tuple[str, str]], now: datetime) -> None:
-    if advance(job, State.PREPARING, State.READY, at=now, lease_until=None, due_at=now):
+    changes: dict[str, Any] = {"lease_until": None, "due_at": now}
+    if job.attempt_count == 0:
+        # Later on the count is of files that the provider forgot, which must come to an end.
+        changes["step_failures"] = 0
+    if advance(job, State.PREPARING, State.READY, at=now, **changes):
         for pk, (sha256, key) in sent.items():
             JobInput.objects.filter(pk=pk).update(sent_sha256=sha256, file_key=key)
 
 
 def _wait(job: Job, failure: NotTaken, now: datetime) -> None:
-    """The provider is away or closed: no fault of the job, so nothing is counted against it."""
-    if isinstance(failure, AccountClosed | Unreachable):
-        note_failure(job.pool, failure, now)
+    """The provider is away, closed or busy: no fault of the job, so nothing is counted against it.
+
+    The pause belongs to the account or the pool, so that the jobs behind it do not knock as well.
+    """
+    note_failure(job.pool, failure, now)
     pause = max(failure.retry_after or 0, 2.0)
     advance(
         job,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
+from generation.engine.context import logger
 from generation.engine.timing import Timing, seconds
 from generation.models import Attempt, Job, State
 from generation.transitions import advance, end_job
@@ -19,11 +22,12 @@ _AT_ONCE = 200
 
 
 def sweep_jobs(now: datetime, timing: Timing) -> None:
-    """One round of every rule that follows from time alone."""
+    """One round of every rule that follows from time alone. A row that fails stops no other."""
     _requeue_abandoned_preparations(now)
     _doubt_abandoned_submits(now)
     _adopt_known_tasks(now)
     _settle_unknown(now, timing)
+    _end_silent(now, timing)
     _return_old_holds(now, timing)
 
 
@@ -39,14 +43,17 @@ def void_leases(now: datetime) -> None:
 
 
 def _requeue_abandoned_preparations(now: datetime) -> None:
-    for job in _batch(Job.objects.filter(state=State.PREPARING, lease_until__lte=now)):
+    def requeue(job: Job) -> None:
         advance(job, State.PREPARING, State.QUEUED, at=now, lease_until=None, due_at=now)
+
+    _each(Job.objects.filter(state=State.PREPARING, lease_until__lte=now), requeue)
 
 
 def _doubt_abandoned_submits(now: datetime) -> None:
     """The process that sent it died, or hung beyond every time-out: the POST may have been taken."""
-    for job in _batch(Job.objects.filter(state=State.SUBMITTING, lease_until__lte=now)):
-        why = _("The answer was lost when the worker stopped.")
+    why = _("The answer was lost when the worker stopped.")
+
+    def doubt(job: Job) -> None:
         moved = advance(
             job,
             State.SUBMITTING,
@@ -62,17 +69,24 @@ def _doubt_abandoned_submits(now: datetime) -> None:
                 job=job, number=job.attempt_count, outcome=Attempt.Outcome.STARTED
             ).update(outcome=Attempt.Outcome.UNKNOWN, error=why, ended_at=now)
 
+    _each(Job.objects.filter(state=State.SUBMITTING, lease_until__lte=now), doubt)
+
 
 def _adopt_known_tasks(now: datetime) -> None:
-    """A late answer wrote its task id on the attempt: the task is polled after all."""
+    """A late answer wrote its task id on the attempt: the task is polled after all.
+
+    An id that another job has is nobody's proof; such a job stays unknown.
+    """
     latest = Attempt.objects.filter(job=OuterRef("pk"), number=OuterRef("attempt_count"))
     known = (
         Job.objects.filter(state=State.UNKNOWN)
         .annotate(task=Subquery(latest.values("remote_id")[:1]))
         .exclude(task="")
         .exclude(task=None)
+        .exclude(Exists(Job.objects.filter(pool=OuterRef("pool"), remote_id=OuterRef("task"))))
     )
-    for job in _batch(known):
+
+    def adopt(job: Job) -> None:
         advance(
             job,
             State.UNKNOWN,
@@ -85,15 +99,18 @@ def _adopt_known_tasks(now: datetime) -> None:
             error_code="",
         )
 
+    _each(known, adopt)
+
 
 def _settle_unknown(now: datetime, timing: Timing) -> None:
     """Once the task must have ended its slot is freed, and the policy speaks; a day later it is over.
 
     `ask` waits for a person, `retry` sends cheap jobs once more, `release` returns the credits.
     """
-    for job in _batch(Job.objects.filter(state=State.UNKNOWN, due_at__lte=now)):
+    policy = settings.UNKNOWN_OUTCOME_POLICY
+
+    def settle(job: Job) -> None:
         doubts = Attempt.objects.filter(job=job, outcome=Attempt.Outcome.UNKNOWN).count()
-        policy = settings.UNKNOWN_OUTCOME_POLICY
         started = job.submitted_at or job.created_at
         if policy == "retry" and doubts == 1 and job.price <= RETRY_UP_TO_CREDITS:
             _suspect_cost(job)
@@ -126,13 +143,38 @@ def _settle_unknown(now: datetime, timing: Timing) -> None:
                 due_at=started + seconds(timing.unknown_age),
             )
 
+    _each(Job.objects.filter(state=State.UNKNOWN, due_at__lte=now), settle)
+
+
+def _end_silent(now: datetime, timing: Timing) -> None:
+    """A provider that answers no probe for a week is gone for good, and its tasks with it."""
+    start = now - seconds(timing.hold_age)
+    silent = Job.objects.filter(
+        Q(submitted_at__lte=start) | Q(submitted_at=None, created_at__lte=start), state=State.LOST
+    )
+
+    def end(job: Job) -> None:
+        ended = end_job(
+            job,
+            State.LOST,
+            State.FAILED,
+            at=now,
+            error_code="lost",
+            error=_("The provider was silent for a week. The credits were returned."),
+        )
+        if ended:
+            _suspect_cost(job)
+
+    _each(silent, end)
+
 
 def _return_old_holds(now: datetime, timing: Timing) -> None:
     """A job that nobody could send for a week gives its credits back."""
     waiting = Job.objects.filter(
         state__in=[State.QUEUED, State.READY], created_at__lte=now - seconds(timing.hold_age)
     )
-    for job in _batch(waiting):
+
+    def give_back(job: Job) -> None:
         end_job(
             job,
             job.state,
@@ -142,10 +184,20 @@ def _return_old_holds(now: datetime, timing: Timing) -> None:
             error=_("The provider took no jobs for a week. The credits were returned."),
         )
 
+    _each(waiting, give_back)
+
 
 def _suspect_cost(job: Job) -> None:
     Attempt.objects.filter(job=job, number=job.attempt_count).update(suspected_cost=job.price)
 
 
-def _batch(jobs: QuerySet[Job]) -> list[Job]:
-    return list(jobs.select_related("pool", "team").order_by(F("due_at"))[:_AT_ONCE])
+def _each(jobs: QuerySet[Job], step: Callable[[Job], None]) -> None:
+    """Take the step for every job, each in a transaction of its own; one that fails is logged."""
+    for job in list(jobs.select_related("pool", "team").order_by(F("due_at"))[:_AT_ONCE]):
+        try:
+            with transaction.atomic():
+                step(job)
+        except (OperationalError, InterfaceError):
+            raise  # The database is away: the next row would fare the same.
+        except Exception:
+            logger.exception("Sweeping %s failed.", job.pk)

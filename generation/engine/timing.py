@@ -17,11 +17,14 @@ class Timing:
     engine_lease: float = 5.0
     prepare: float = 180.0
     submit: float = 80.0
+    # One status check, whatever the client's own limits are.
+    poll: float = 60.0
+    # One picture, from its link to the storage; a job may have several.
     collect: float = 300.0
     lease_margin: float = 20.0
     # ASSUMED: nothing is said about how long an uploaded file can be used.
     file_key_age: float = 24 * HOUR
-    # A job that the provider never took gives its credits back after a week.
+    # A job that the provider never took, or fell silent about, gives its credits back after a week.
     hold_age: float = 7 * 24 * HOUR
     unknown_age: float = 24 * HOUR
     lost_probe: float = 600.0
