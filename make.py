@@ -112,26 +112,39 @@ def lint(arguments: list[str]) -> int:
 
 
 def reset(arguments: list[str]) -> int:
-    """Ask, then delete the data folder."""
+    """Ask, then delete the data; backups stay."""
     folder = data_dir()
     if not folder.exists():
         print(f"There is no data in {folder}.")
         return 0
     if not (folder / "settings.env").exists():
         raise Refused(f"{folder} is no data folder of Diptych; nothing was deleted.")
+    if is_running(folder):
+        raise Refused("Diptych is running; stop it first. Nothing was deleted.")
     print(f"This deletes every account, picture and credit in {folder}.")
+    if any(is_backup(path) for path in folder.iterdir()):
+        print(f"The backups in {folder / 'backups'} stay.")
     try:
         answer = input("Delete it all? [y/N] ")
     except EOFError:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         print("Nothing was deleted.")
-        return 1
-    if is_running(folder):
-        raise Refused("Diptych is running; stop it first. Nothing was deleted.")
-    shutil.rmtree(folder)
+        return 0
+    for path in folder.iterdir():
+        if is_backup(path):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     print("Deleted. `make run` starts anew.")
     return 0
+
+
+def is_backup(path: Path) -> bool:
+    """Whether this entry of the data folder was put aside for bad days."""
+    return path.name == "backups" or path.name.startswith("before-restore-")
 
 
 def lock(arguments: list[str]) -> int:

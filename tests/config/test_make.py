@@ -113,17 +113,22 @@ def data(make) -> Path:
 def test_reset_deletes_nothing_without_a_clear_yes(make, data, monkeypatch, answer):
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
 
-    assert make.reset([]) == 1
+    assert make.reset([]) == 0
 
     assert (data / "settings.env").exists()
 
 
-def test_reset_deletes_the_data_after_a_yes(make, data, monkeypatch):
+def test_reset_deletes_the_data_after_a_yes_and_leaves_the_backups(make, data, monkeypatch, capsys):
+    for name in ("backups", "before-restore-1"):
+        (data / name).mkdir()
+        (data / name / "kept").touch()
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
 
     assert make.reset([]) == 0
 
-    assert not data.exists()
+    assert sorted(path.name for path in data.iterdir()) == ["backups", "before-restore-1"]
+    assert (data / "backups" / "kept").exists()
+    assert "backups" in capsys.readouterr().out
 
 
 def test_reset_refuses_a_running_installation_and_foreign_folders(make, data, monkeypatch):
