@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from catalog import limited
 from catalog.limited import DecoderFailed, NotAPicture, Picture
 from catalog.models import Asset, Product, Upload
+from catalog.purging import storage_is_full
 from catalog.storage import (
     CONTENT_TYPES,
     EXTENSIONS,
@@ -181,7 +182,8 @@ def _accept(upload: Upload, picture: Picture, key: str) -> Asset | None:
     if settings.TEAM_STORAGE_BYTES:
         teams = teams.filter(storage_bytes__lte=settings.TEAM_STORAGE_BYTES - picture.bytes)
     if not teams.update(storage_bytes=F("storage_bytes") + picture.bytes):
-        raise _Refused(_("The storage of your team is full. Ask an admin of the team."))
+        stored = Team.objects.values_list("storage_bytes", flat=True).get(pk=upload.team_id)
+        raise _Refused(storage_is_full(stored))
     Product.objects.filter(pk=upload.product_id).update(photo_count=F("photo_count") + 1)
     photos = Asset.objects.for_team(upload.team).photos()
     elsewhere = photos.filter(sha256=picture.sha256).first()

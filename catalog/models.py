@@ -132,6 +132,9 @@ class Asset(models.Model):
     )
     renditions_due_at = models.DateTimeField(default=now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    purge_due_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("When a removed photo goes for good, if unused.")
+    )
 
     objects = AssetQuerySet.as_manager()
 
@@ -157,6 +160,11 @@ class Asset(models.Model):
                 fields=["renditions_due_at"],
                 condition=Q(renditions_at=None),
                 name="catalog_asset_renditions_due",
+            ),
+            models.Index(
+                fields=["purge_due_at"],
+                condition=Q(purge_due_at__isnull=False),
+                name="catalog_asset_purge_due",
             ),
         ]
 

@@ -10,7 +10,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from catalog import tasks
 from catalog.checking import MAX_ATTEMPTS, check_upload, refuse, stored_keys
 from catalog.models import Asset, AssetQuerySet, Product, Upload
+from catalog.purging import KEPT, purge_removed, storage_is_full
 from catalog.renditions import fitted_copy, store_result
 from catalog.storage import INCOMING_TYPE, StorageError, Ticket, storage
 from teams.models import Team, User
@@ -132,14 +133,17 @@ def _saved(product: Product, **options: Any) -> Product:
 def archive_photo(*, photo: Asset, by: User | None) -> None:
     """Take a photo off its product; the next one becomes primary. Raises PhotoInUse.
 
-    The file stays: results made from it keep their original. Twice does no harm.
+    Results made from it keep their original; a photo that no job used can be restored for
+    `KEPT` and is then purged by the sweep. Twice does no harm.
     """
     for guard in photo_guards:
         if sentence := guard(photo):
             raise PhotoInUse(sentence)
+    at = now()
     with transaction.atomic():
         product = _locked_product(photo)
-        if not Asset.objects.filter(pk=photo.pk, archived_at=None).update(archived_at=now()):
+        here = Asset.objects.filter(pk=photo.pk, archived_at=None)
+        if not here.update(archived_at=at, purge_due_at=at + KEPT):
             return
         product.photo_count -= 1
         if product.primary_photo_id == photo.pk:
@@ -148,13 +152,14 @@ def archive_photo(*, photo: Asset, by: User | None) -> None:
 
 
 def restore_photo(*, photo: Asset, by: User | None) -> bool:
-    """Undo `archive_photo`; False if the same photo was uploaded again meanwhile."""
+    """Undo `archive_photo`; False if the same photo came again meanwhile, or it is too late."""
     try:
         with transaction.atomic():
             product = _locked_product(photo)
-            back = Asset.objects.filter(pk=photo.pk, archived_at__isnull=False)
-            if not back.update(archived_at=None):
-                return True
+            # A photo that is due may have lost its files already.
+            back = Asset.objects.filter(pk=photo.pk, purge_due_at__gt=now())
+            if not back.update(archived_at=None, purge_due_at=None):
+                return Asset.objects.filter(pk=photo.pk, archived_at=None).exists()
             product.photo_count += 1
             product.primary_photo = product.primary_photo or photo
             product.save(update_fields=["photo_count", "primary_photo", "updated_at"])
@@ -197,7 +202,7 @@ def _locked_product(photo: Asset) -> Product:
     Always the first lock, before any row of a photo: whoever takes them the other way round
     deadlocks with this. Found without a join, which would lock the photo as well.
     """
-    return Product.objects.select_for_update().get(pk=photo.product_id)
+    return Product.objects.select_for_update().get(pk=cast(uuid.UUID, photo.product_id))
 
 
 def start_upload(
@@ -248,7 +253,8 @@ def request_renditions(asset: Asset) -> None:
 def sweep_catalog(at: datetime) -> None:
     """Derive due work from the rows again, whatever was lost, and drop what nobody needs.
 
-    Cheap when there is nothing to do. Never removes a file that an asset points at.
+    Cheap when there is nothing to do. Removes no file of an asset but those of photos that people
+    removed long ago.
     """
     received = Upload.objects.filter(state=Upload.State.RECEIVED)
     late = received.filter(lease_until__lte=at - _PATIENCE)
@@ -266,6 +272,7 @@ def sweep_catalog(at: datetime) -> None:
     try:
         _drop_unfinished(at)
         _clear_ended(at)
+        purge_removed(at)
         storage().tidy()
     except StorageError as error:
         logger.warning("The storage failed at the sweep: %s", error.sentence)
@@ -284,8 +291,9 @@ def _refuse_if_full(team: Team, more: int) -> None:
     open_states = [Upload.State.ISSUED, Upload.State.RECEIVED]
     promised = Upload.objects.filter(team=team, state__in=open_states).aggregate(sum=Sum("bytes"))
     stored = Team.objects.values_list("storage_bytes", flat=True).get(pk=team.pk)
-    if stored + (promised["sum"] or 0) + more > limit:
-        raise UploadRefused(_("The storage of your team is full. Ask an admin of the team."))
+    taken = stored + (promised["sum"] or 0)
+    if taken + more > limit:
+        raise UploadRefused(storage_is_full(taken))
 
 
 def _file_name(told: str) -> str:

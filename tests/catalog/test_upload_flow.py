@@ -217,7 +217,7 @@ def test_a_full_team_gets_no_ticket_and_open_tickets_count(
     answer = ask_ticket(client_of_alice, product, "b.jpg", 600)
 
     assert answer.status_code == 422
-    assert answer.json()["error"] == "The storage of your team is full. Ask an admin of the team."
+    assert answer.json()["error"].startswith("The storage of your team is full: 600\xa0bytes of ")
     assert Upload.objects.count() == 1
 
 
@@ -236,7 +236,7 @@ def test_storage_that_filled_up_meanwhile_refuses_and_counts_nothing(
 
     assert check_upload(ticket["id"]) is None
 
-    assert Upload.objects.get().error.startswith("The storage of your team is full.")
+    assert Upload.objects.get().error.startswith("The storage of your team is full: ")
     assert (counts(product), stored(files)) == ((0, 0, 0), [])
 
 
