@@ -7,19 +7,27 @@ Code that knows a job or a provider's trace id passes it with the record:
 from __future__ import annotations
 
 import logging
+import os
 import re
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, TextIO
 
 from django.conf import settings
 from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
+
+from config import lifeline
 
 #: Id of the HTTP request being answered, or of the one that caused the running task.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 #: Name of the running Celery task.
 task: ContextVar[str] = ContextVar("task", default="")
 
+#: Begins a line that the supervisor shows and does not store. No log line begins with it.
+TERMINAL_MARK = "\x1e"
+
+#: Line breaks by any name, escapes, and marks that turn the direction of writing.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _HIDDEN = "[hidden]"
 _NAMES = (
     r"[\w-]*(?:password|passwd|secret|api[_-]?key|apikey|access[_-]?key|authorization|cookie"
@@ -74,6 +82,29 @@ def redact(text: str) -> str:
     return text
 
 
+class TerminalHandler(logging.StreamHandler[TextIO]):
+    """Shows what only the person at the terminal may read: unredacted, and written nowhere.
+
+    Below `serve` a line carries a mark, by which the supervisor shows it and keeps it out of the log
+    file. Without it the line appears only if this process itself writes to a terminal.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line if somebody sits there."""
+        if lifeline.VARIABLE in os.environ or self.stream.isatty():
+            super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message alone, on one line; what people typed cannot steer the terminal."""
+        mark = TERMINAL_MARK if lifeline.VARIABLE in os.environ else ""
+        return mark + one_line(record.getMessage())
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and other control characters written as escapes."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
 class ContextFilter(logging.Filter):
     """Adds the ids of the request and the task to every record."""
 
@@ -84,7 +115,11 @@ class ContextFilter(logging.Filter):
 
 
 class TextFormatter(logging.Formatter):
-    """Plain lines for people at a terminal."""
+    """Plain lines for people at a terminal. Only a traceback takes more than one line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """What others sent, such as the path of a request, cannot forge a line."""
+        return one_line(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))

@@ -390,10 +390,13 @@ LOGGING = {
             "class": "logging.StreamHandler",
             "formatter": LOG_FORMAT,
             "filters": ["context"],
-        }
+        },
+        # For links that sign somebody in; see teams/outbox.py.
+        "terminal": {"class": "config.logs.TerminalHandler"},
     },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        "terminal": {"handlers": ["terminal"], "level": "INFO", "propagate": False},
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # Scanners; nothing to act on.
         "httpx": {"level": "WARNING"},

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from config import lifeline
+from config.logs import TERMINAL_MARK
 
 _LOG_BYTES = 10 * 1024 * 1024
 _LOG_FILES = 5
@@ -165,6 +166,9 @@ class Supervisor:
         with stream:
             for raw in stream:
                 line = raw.decode("utf-8", "replace").rstrip("\r\n")
+                if line.startswith(TERMINAL_MARK):
+                    self._echo(line.removeprefix(TERMINAL_MARK))
+                    continue
                 running.log.emit(logging.makeLogRecord({"msg": line}))
                 # While stopping, processes say goodbye in their own manner; nobody needs to read it.
                 if (words := for_terminal(line)) and (not self._signals or words != line):

@@ -25,6 +25,8 @@ from django.utils import timezone
 from teams.models import OutgoingMail
 
 logger = logging.getLogger(__name__)
+#: Words for the person at the terminal alone: links that sign somebody in belong in no log file.
+terminal = logging.getLogger("terminal")
 
 #: Mails per call: the sweep that calls has other things to do.
 BATCH = 10
@@ -56,7 +58,7 @@ class OutboxBackend(BaseEmailBackend):
 def send_due_mail(now: datetime) -> int:
     """Send what is due; returns how many mails went out. Called by the worker's sweep.
 
-    With EMAIL_HOST by SMTP. Without it the embedded mode writes .eml files and logs the links in
+    With EMAIL_HOST by SMTP. Without it the embedded mode writes .eml files and prints the links in
     them, since the person at the machine is the only reader; a production installation keeps the
     mails until EMAIL_HOST is set. Call it outside a transaction: it talks to the network.
     """
@@ -126,4 +128,5 @@ def _write_file(mail: OutgoingMail, data: bytes, message: email.message.EmailMes
     path.write_bytes(data)
     body = message.get_body(("plain",))
     links = " ".join(_LINK.findall(body.get_content())) if body else ""
-    logger.info("Mail to %s: %s %s (%s)", ", ".join(mail.recipients), mail.subject, links, path)
+    logger.info("A mail was written to %s.", path)
+    terminal.info("Mail to %s: %s %s (%s)", ", ".join(mail.recipients), mail.subject, links, path)

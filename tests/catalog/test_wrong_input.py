@@ -42,7 +42,8 @@ def test_a_made_up_cursor_gives_a_page(
     made_up: str, sort: str, client_of_alice: Client, team: Team, product: Product
 ) -> None:
     for side in ("after", "before"):
-        query = {"sort": sort, side: made_up.encode("utf-8", "surrogatepass")}
+        query: dict[str, str | bytes] = {"sort": sort}
+        query[side] = made_up.encode("utf-8", "surrogatepass")
         answer = client_of_alice.get(reverse("catalog:product_list", args=[team.slug]), query)
 
         assert answer.status_code == 200

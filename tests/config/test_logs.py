@@ -1,12 +1,13 @@
 """Log lines are JSON with their context, and carry no secret."""
 
+import io
 import json
 import logging
 import sys
 
 import pytest
 
-from config import logs
+from config import lifeline, logs
 
 
 def line(message, *args, level=logging.INFO, exc_info=None, **extra):
@@ -96,3 +97,49 @@ def test_tracebacks_are_kept_and_redacted():
 
     assert "ValueError" in record["exc_info"]
     assert "hunter2" not in record["exc_info"]
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://127.0.0.1:8000/accounts/password/reset/key/1-hunter2-0123456789/",
+        "http://127.0.0.1:8000/invitations/hunter2-0123456789/",
+    ],
+)
+def test_a_link_for_the_person_at_the_terminal_is_shown_whole(link, monkeypatch):
+    monkeypatch.setenv(lifeline.VARIABLE, "9")
+    stream = io.StringIO()
+    logger = logging.Logger("terminal")
+    logger.addHandler(logs.TerminalHandler(stream))
+
+    logger.info("Mail to %s: %s", "eve@example.com\n\x1b[2Jforged\u202e", link)
+
+    shown = rf"Mail to eve@example.com\n\x1b[2Jforged\u202e: {link}"
+    assert stream.getvalue() == f"{logs.TERMINAL_MARK}{shown}\n"
+
+
+def test_a_link_is_written_nowhere_when_nobody_sits_there(monkeypatch):
+    monkeypatch.delenv(lifeline.VARIABLE, raising=False)
+    stream = io.StringIO()
+
+    logs.TerminalHandler(stream).handle(logging.makeLogRecord({"msg": "http://secret"}))
+
+    assert stream.getvalue() == ""
+
+
+def test_the_settings_send_terminal_words_to_the_terminal_alone(settings):
+    assert settings.LOGGING["loggers"]["terminal"] == {
+        "handlers": ["terminal"],
+        "level": "INFO",
+        "propagate": False,
+    }
+    assert settings.LOGGING["handlers"]["terminal"]["class"] == "config.logs.TerminalHandler"
+
+
+def test_a_path_cannot_forge_a_line_of_text():
+    formatter = logs.TextFormatter("{levelname}: {message}", style="{")
+    record = logging.makeLogRecord(
+        {"levelname": "INFO", "msg": "GET %s 404", "args": ("/a\nERROR: x\r\x85\u2028y",)}
+    )
+
+    assert formatter.format(record) == r"INFO: GET /a\nERROR: x\r\x85\u2028y 404"

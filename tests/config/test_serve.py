@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -203,6 +204,18 @@ def test_one_life_of_an_installation(installation, tmp_path):
     )
     assert beside.stdout == f"embedded {port} {port + 1} 64\n", beside.stderr
 
+    # Without a mail server the links of mails are printed, and stand in no log.
+    ask_for_a_new_password(port, DEMO_EMAIL)
+    wait_for(lambda: "/accounts/password/reset/key/" in output.read_text())
+    assert re.search(
+        rf"^Mail to {DEMO_EMAIL}: .*http://127.0.0.1:{port}/accounts/password/reset/key/\w+-\w+-",
+        output.read_text(),
+        re.MULTILINE,
+    )
+    worker_log = (folder / "logs" / "worker.log").read_text()
+    assert "A mail was written to" in worker_log
+    assert "/accounts/password/reset/key/" not in worker_log
+
     # A killed child comes back.
     before = child_named(process.pid, "web")
     os.kill(before, signal.SIGKILL)
@@ -229,6 +242,17 @@ def test_nobody_is_left_when_the_supervisor_is_killed(installation, tmp_path):
 
     wait_for(lambda: not any(exists(pid) for pid in everybody), 30)
     assert not is_ready(port)
+
+
+def ask_for_a_new_password(port, email) -> None:
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    address = f"http://127.0.0.1:{port}/accounts/password/reset/"
+    with browser.open(address, timeout=10) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+    assert token
+    form = urllib.parse.urlencode({"email": email, "csrfmiddlewaretoken": token[1]})
+    with browser.open(address, form.encode(), timeout=10) as page:
+        assert page.geturl() != address
 
 
 def exists(pid) -> bool:

@@ -31,6 +31,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN if name == "deaf" else stop)
 with (folder / f"{name}.pids").open("a") as file:
     file.write(f"{os.getpid()} {grandchild.pid}\\n")
 print("hello", flush=True)
+print("\\x1eMail: http://127.0.0.1/invitations/secret/", flush=True)
 while True:
     time.sleep(0.05)
 """
@@ -173,6 +174,16 @@ def test_what_children_say_goes_into_their_log(supervise, tmp_path):
 
     assert (tmp_path / "logs" / "worker.log").read_text() == "hello\n"
     assert "worker: hello" in output
+
+
+def test_words_for_the_terminal_are_shown_and_not_stored(supervise, tmp_path):
+    process = supervise("worker")
+
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=15)
+
+    assert "\nMail: http://127.0.0.1/invitations/secret/\n" in output
+    assert "secret" not in (tmp_path / "logs" / "worker.log").read_text()
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,10 @@ def test_on_one_machine_mails_are_files_and_their_links_are_told(db, settings, t
     (path,) = (tmp_path / "mail").glob("*.eml")
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert (message["To"], message["Subject"]) == ("bob@example.com", "Grüezi")
-    assert "Mail to bob@example.com: Grüezi http://127.0.0.1:8000/x/ " in caplog.text
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        ("teams.outbox", f"A mail was written to {path}."),
+        ("terminal", f"Mail to bob@example.com: Grüezi http://127.0.0.1:8000/x/ ({path})"),
+    ]
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
