@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-#: The drawing's own units; the page scales it.
-WIDTH, HEIGHT, ROOF, BASE = 600, 132, 16, 112
+#: The drawing's own units; the page stretches it, so it holds bars alone and no text.
+WIDTH, HEIGHT = 600, 96
 _SLOT_GAP = 4
 
 
@@ -32,8 +32,11 @@ class Chart:
     total: int
     width: int = WIDTH
     height: int = HEIGHT
-    roof: int = ROOF
-    base: int = BASE
+
+    @property
+    def marks(self) -> tuple[date, ...]:
+        """The days that the axis names: the first, one in the middle, the last."""
+        return tuple(self.bars[at].day for at in (0, len(self.bars) // 2, -1))
 
     @property
     def busy(self) -> tuple[Bar, ...]:
@@ -50,13 +53,13 @@ def draw_days(spent: Mapping[date, int], *, until: date, days: int) -> Chart:
         day = until - timedelta(days=days - 1 - number)
         value = spent.get(day, 0)
         # A day that cost anything is visible, whatever the others cost.
-        height = max(2, round(value * (BASE - ROOF) / top)) if value else 0
+        height = max(2, round(value * HEIGHT / top)) if value else 0
         bars.append(
             Bar(
                 day=day,
                 spent=value,
                 x=number * slot + _SLOT_GAP // 2,
-                y=BASE - height,
+                y=HEIGHT - height,
                 width=slot - _SLOT_GAP,
                 height=height,
             )

@@ -69,10 +69,33 @@ def test_lists_every_movement_newest_first(client, alice, history):
     text = text_of(page.content)
     assert "Settled" in text
     assert "Invoice 7 operator +200 \N{EN DASH} 200" in text
-    assert re.search("engine \N{MINUS SIGN}2 \N{MINUS SIGN}8 188", text)
+    assert re.search("Diptych \N{MINUS SIGN}2 \N{MINUS SIGN}8 188", text)
     job = entries[0].job
     assert f'href="/t/atelier/jobs/{job}/"' in page.content.decode()
     assert " style=" not in page.content.decode()
+
+
+def test_names_members_and_the_product_instead_of_addresses(client, alice, charlie, team):
+    alice.name = "Alice Archer"
+    alice.save()
+    for number, actor in enumerate((alice.email, charlie.email, "engine", "setup")):
+        grant(team=team, amount=10, actor=actor, reason="", key=str(number))
+    client.force_login(alice)
+
+    page = client.get(PAGE).content.decode()
+
+    rows = re.findall(r'<td class="wide-only">(.*?)</td>', page)
+    assert rows == ["Diptych", "Diptych", charlie.email, "Alice Archer"]
+
+
+def test_the_axis_stands_beside_the_drawing_as_text(client, alice, history):
+    client.force_login(alice)
+    with time_machine.travel(datetime(2026, 6, 15, 12, tzinfo=UTC), tick=False):
+        page = client.get(PAGE).content.decode()
+
+    assert "<text" not in page
+    assert 'aria-hidden="true">6 credits</p>' in page
+    assert "<span>17 May</span><span>1 Jun</span><span>15 Jun</span>" in page
 
 
 def test_filters_by_kind(client, alice, history):
@@ -161,6 +184,6 @@ def test_bars_stand_on_the_line_and_show_every_day_that_cost_something():
     assert chart.bars[0].day == date(2026, 5, 5)
     small, large = chart.bars[-2:]
     assert (small.height, large.height) == (2, 96)
-    assert small.y + small.height == large.y + large.height == chart.base
+    assert small.y + small.height == large.y + large.height == chart.height
     assert large.x + large.width <= chart.width
     assert (chart.top, chart.total) == (1000, 1001)
