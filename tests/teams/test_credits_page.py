@@ -55,7 +55,7 @@ def test_says_what_the_team_has_holds_and_spent(client, alice, history):
     assert "Held by unfinished jobs 8 credits" in text
     assert "Spent this month 6 credits" in text
     assert "12 credits in all, at most 6 on one day." in text
-    assert "June 10, 2026 2 credits June 2, 2026 4 credits May 20, 2026 6 credits" in text
+    assert "10 Jun 2026 2 credits 2 Jun 2026 4 credits 20 May 2026 6 credits" in text
 
 
 @time_machine.travel(datetime(2026, 6, 15, 12, tzinfo=UTC), tick=False)
