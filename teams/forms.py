@@ -40,6 +40,10 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no typ
     )
     field_order = ("name", "team_name", "email", "password1")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = _("E-mail address")
+
     @transaction.atomic
     def save(self, request: HttpRequest) -> User:
         """Create the user and the team they own."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django import template
 from django.conf import settings
 
+from teams.models import User
+
 register = template.Library()
 
 
@@ -12,3 +14,9 @@ register = template.Library()
 def signup_is_open() -> bool:
     """Whether anybody may open an account here."""
     return bool(settings.SIGNUP_OPEN)
+
+
+@register.simple_tag
+def nobody_is_here() -> bool:
+    """Whether this installation has no account at all yet."""
+    return not User.objects.exists()

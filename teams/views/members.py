@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from teams.access import Right, team_view
 from teams.forms import InviteForm, roles_for
@@ -96,13 +96,16 @@ def member_role(request: TeamRequest, membership_id: int) -> HttpResponse:
     return _after_change(request)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @team_view(Right.MANAGE_TEAM)
 def member_remove(request: TeamRequest, membership_id: int) -> HttpResponse:
-    """Take a member out of the team."""
+    """Ask first, for browsers without scripts; a POST takes the member out of the team."""
     membership = get_object_or_404(
         request.team.memberships.select_related("user", "team"), pk=membership_id
     )
+    if request.method == "GET":
+        context = {"team": request.team, "member": membership}
+        return TemplateResponse(request, "teams/member_remove.html", context)
     try:
         remove_member(membership=membership, by=request.user)
     except TeamRefused as exc:

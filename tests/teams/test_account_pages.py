@@ -214,6 +214,27 @@ def test_every_page_for_visitors_stands(client, db, path):
     assert " style=" not in page.content.decode()
 
 
+@pytest.mark.parametrize("path", ["login", "signup", "password/reset"])
+def test_the_address_has_one_name_and_no_second_one_inside(path, client, db, settings):
+    settings.SIGNUP_OPEN = True
+
+    page = client.get(f"/accounts/{path}/").content.decode()
+
+    assert page.count(">E-mail address<") == 1
+    assert "placeholder=" not in page
+
+
+def test_sign_in_tells_the_first_operator_how_to_begin(client, db):
+    hint = "No account exists yet. Create one on the server:"
+    page = client.get("/accounts/login/").content.decode()
+    assert hint in page
+    assert "manage.py create_team" in page
+
+    User.objects.create_user("mia@example.com", PASSWORD)
+
+    assert hint not in client.get("/accounts/login/").content.decode()
+
+
 def test_too_many_requests_get_a_page(client, db):
     for _ in range(31):
         answer = client.post("/accounts/login/", {"login": "x", "password": "y"})

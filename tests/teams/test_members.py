@@ -351,6 +351,17 @@ def test_a_removed_member_is_out_with_every_link_they_made(owner, bob):
     assert AuditEntry.objects.get(action="member.removed").subject == "bob@example.com"
 
 
+def test_a_member_is_removed_without_scripts_by_a_page_that_asks(owner, bob):
+    path = f"{MEMBERS}{membership_of(bob).pk}/remove"
+    assert f'href="{path}"' in owner.get(MEMBERS).content.decode()
+
+    page = owner.get(path).content.decode()
+
+    assert "<h1>Remove Bob Baker?</h1>" in page
+    assert '<form class="form" method="post">' in page
+    assert membership_of(bob).role == "reviewer", "asking removes nobody"
+
+
 def test_who_gives_up_managing_is_led_away(owner, alice, bob):
     Membership.objects.filter(user=bob).update(role=Role.OWNER)
 
