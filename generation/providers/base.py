@@ -75,15 +75,6 @@ class Balance:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a provider takes for one picture. Sides in pixels of the longest side."""
-
-    max_bytes: int
-    max_side: int
-    formats: frozenset[str]
-
-
 class Provider(Protocol):
     """One account at one provider. Every method raises `errors.ProviderError` kinds only."""
 

@@ -98,13 +98,6 @@ class ApiClient:
                 self._writes, "POST", path, files={field: (file.name, stream, content_type)}
             )
 
-    async def put_file(self, url: str, file: Path) -> Answer:
-        """PUT a file's bytes to a presigned address, without the account's key."""
-        body = file.read_bytes()
-        headers = {"Content-Type": "application/octet-stream"}
-        async with _client(TimeLimits(read=60.0), keep_alive=0) as bare:
-            return await self._send(bare, "PUT", url, content=body, headers=headers)
-
     async def aclose(self) -> None:
         """Close connections."""
         await self._reads.aclose()

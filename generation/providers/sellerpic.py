@@ -47,7 +47,15 @@ PRESET_PAGE = 50
 
 # ASSUMED: there is no code table, so the words of `msg` tell that the account's credits are used up
 # and that a file key has expired.
-_NO_CREDITS = re.compile(r"credit|balance|insufficient", re.IGNORECASE)
+# Refusals of a picture speak of an "insufficient resolution" or the "white balance" as well, and must
+# not close the account.
+_NO_CREDITS = re.compile(
+    r"\b(insufficient|not enough|no|(run )?out of)\b.{0,20}\bcredits?\b"
+    r"|\bcredits?\b.{0,20}\b(insufficient|not enough|exhausted|used up)\b"
+    r"|\b(insufficient|not enough) (account )?balance\b"
+    r"|\baccount balance\b.{0,20}\b(insufficient|not enough|too low)\b",
+    re.IGNORECASE,
+)
 _FILE_GONE = re.compile(
     r"no such file|file (was )?not (be )?found|file .*(expired|not exist)", re.I
 )
@@ -57,14 +65,16 @@ _ITEM_STATES = {
     "SUCCESS": ItemState.SUCCEEDED,
     "FAILED": ItemState.FAILED,
 }
-_FORMATS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+# Ids are opaque; whatever else comes in their place is none. Python reads longer numbers than any
+# database holds.
+_ID = re.compile(r"[\x21-\x7e]{1,80}")
+_CODE = re.compile(r"-?[0-9]{1,18}")
+_LONGEST_PAUSE = 3600.0
+_MOST_CREDITS = 2**53
 
 
 class SellerPic:
-    """One account. `base_url` is an origin; pictures are fetched from `file_hosts` only.
-
-    `presigned_uploads` uploads in two steps, as documentation 1.0.0 tells, instead of by multipart.
-    """
+    """One account. `base_url` is an origin; pictures are fetched from `file_hosts` only."""
 
     def __init__(
         self,
@@ -73,7 +83,6 @@ class SellerPic:
         api_key: str,
         file_hosts: Sequence[str],
         is_sandbox: bool = False,
-        presigned_uploads: bool = False,
         submit_limits: TimeLimits | None = None,
     ) -> None:
         self._api = ApiClient(
@@ -84,14 +93,11 @@ class SellerPic:
         self._downloads = Downloader(
             hosts=file_hosts, sandbox_origin=base_url if is_sandbox else ""
         )
-        self._presigned_uploads = presigned_uploads
 
     # The provider protocol ----------------------------------------------------------------------
 
     async def upload(self, path: Path, *, content_type: str) -> str:
         """Send a picture file (jpg, png or webp, at most 40 MB) and return its file key."""
-        if self._presigned_uploads:
-            return await self.upload_by_url(path, file_format=_FORMATS[content_type])
         return await self.upload_file(path, content_type=content_type)
 
     async def submit(
@@ -148,8 +154,11 @@ class SellerPic:
         """Credits of the account at SellerPic."""
         data, trace_id = await self._get("/v1/api/usage")
         try:
-            return Balance(remaining=int(data["remaining"]), total=int(data["total"]))
-        except (KeyError, TypeError, ValueError) as exc:
+            remaining, total = int(data["remaining"]), int(data["total"])
+            if max(abs(remaining), abs(total)) > _MOST_CREDITS:
+                raise ValueError("No account has that many credits.")
+            return Balance(remaining=remaining, total=total)
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise Unreachable("SellerPic sent no balance.", trace_id=trace_id) from exc
 
     async def aclose(self) -> None:
@@ -166,19 +175,6 @@ class SellerPic:
         )
         data, trace_id = self._open(answer, paid=False)
         return _text(data, "fileKey", trace_id)
-
-    async def upload_by_url(self, path: Path, *, file_format: str) -> str:
-        """GET /v1/api/upload/url, then PUT the bytes to its address, valid 30 minutes (1.0.0)."""
-        for last_try in (False, True):
-            data, trace_id = await self._get("/v1/api/upload/url", {"format": file_format})
-            answer = await self._send(
-                self._api.put_file(_text(data, "imageUrl", trace_id), path), paid=False
-            )
-            if answer.status == 200:
-                return _text(data, "fileKey", trace_id)
-            if answer.status != 403 or last_try:
-                break
-        raise NotTaken(f"SellerPic's file store answered {answer.status}.", trace_id=trace_id)
 
     async def swap_model(
         self,
@@ -203,10 +199,10 @@ class SellerPic:
             self._api.post_json("/v1/api/generate/swapModel", body), paid=True
         )
         data, trace_id = self._open(answer, paid=True)
-        remote_id = data.get("id")
-        if isinstance(remote_id, bool) or not isinstance(remote_id, str | int) or not remote_id:
+        remote_id = _id(data.get("id"))
+        if not remote_id:
             raise OutcomeUnknown("SellerPic named no task.", trace_id=trace_id)
-        return Submitted(str(remote_id), trace_id)
+        return Submitted(remote_id, trace_id)
 
     async def preset_page(self, kind: str, number: int) -> PresetPage:
         """GET /v1/api/presets: page `number` from 1. Every field is documented as optional."""
@@ -217,13 +213,13 @@ class SellerPic:
         entries = data.get("list")
         items = tuple(
             PresetItem(
-                remote_id=str(entry["id"]),
-                name=str(entry.get("name") or ""),
-                image_url=str(entry.get("imageUrl") or ""),
-                thumb_url=str(entry.get("thumbUrl") or ""),
+                remote_id=_id(entry["id"]),
+                name=_plain(entry.get("name"), 100),
+                image_url=_plain(entry.get("imageUrl"), 1000),
+                thumb_url=_plain(entry.get("thumbUrl"), 1000),
             )
             for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, dict) and entry.get("id")
+            if isinstance(entry, dict) and _id(entry.get("id"))
         )
         total = data.get("total")
         return PresetPage(
@@ -235,19 +231,24 @@ class SellerPic:
     async def download_link(self, image_id: str) -> str:
         """GET /v1/api/download: the address of one image, by image id (not the task's).
 
-        Identical requests return the same link until it dies [vendor page].
+        Identical requests return the same link until it dies [vendor page]. The picture is paid for,
+        so only the state FAILED gives it up; with an error code, there being no table of them, or
+        any other answer it is asked for again later.
         """
-        data, trace_id = await self._get(
-            "/v1/api/download", {"id": image_id, "downloadFormat": "png", "uhd": "false"}
-        )
+        try:
+            data, trace_id = await self._get(
+                "/v1/api/download", {"id": image_id, "downloadFormat": "png", "uhd": "false"}
+            )
+        except Refused as exc:
+            raise NotTaken(exc.message, code=exc.code, trace_id=exc.trace_id) from exc
         url = data.get("fileUrl")
         if data.get("status") == "FAILED":
             raise Refused(
-                str(data.get("errorMsg") or "SellerPic has no file of this result."),
+                _plain(data.get("errorMsg"), 300) or "SellerPic has no file of this result.",
                 code="file_failed",
                 trace_id=trace_id,
             )
-        if data.get("status") != "SUCCESS" or not isinstance(url, str) or not url:
+        if data.get("status") != "SUCCESS" or not isinstance(url, str) or not url.isprintable():
             # ASSUMED: the status hints that a conversion may not be ready at once.
             raise NotTaken(
                 "SellerPic is still writing the file.", trace_id=trace_id, retry_after=60
@@ -276,9 +277,9 @@ class SellerPic:
         ASSUMED: business errors may come with any HTTP status, so the code is looked at first.
         """
         envelope = _envelope(answer)
-        trace_id = str(envelope.get("traceId") or "")[:100] if envelope else ""
+        trace_id = _plain((envelope or {}).get("traceId"), 100)
         code = _code(envelope)
-        message = str((envelope or {}).get("msg") or "")[:200]
+        message = _plain((envelope or {}).get("msg"), 200)
         if code is not None and code != 0:
             raise _refusal(answer, code, message, trace_id, paid)
         if answer.status >= 300 or envelope is None or code is None:
@@ -304,7 +305,7 @@ def _refusal(answer: Answer, code: int, message: str, trace_id: str, paid: bool)
     elif answer.status == 404:
         kind = NotFound
     elif answer.status == 429:
-        return NotTaken(shown, code=str(code), trace_id=trace_id, retry_after=answer.retry_after)
+        return NotTaken(shown, code=str(code), trace_id=trace_id, retry_after=_pause(answer))
     elif answer.status >= 500:
         return _after_sending(paid, shown, trace_id, str(code))
     else:
@@ -324,12 +325,14 @@ def _bare_failure(answer: Answer, trace_id: str, paid: bool) -> ProviderError:
             "SellerPic asks for a pause.",
             code=code,
             trace_id=trace_id,
-            retry_after=answer.retry_after,
+            retry_after=_pause(answer),
         )
     if 300 <= answer.status < 400:
         return AccountClosed(
             "SellerPic's address answers with a redirect; check SELLERPIC_BASE_URL.", code=code
         )
+    if answer.status == 408:  # Of a gateway, which does not tell how far the request came.
+        return _after_sending(paid, "SellerPic answered 408.", trace_id, code)
     if 400 <= answer.status < 500:
         return Refused(f"SellerPic refused the request ({answer.status}).", code=code)
     return _after_sending(paid, f"SellerPic answered {answer.status}.", trace_id, code)
@@ -344,22 +347,47 @@ def _after_sending(paid: bool, message: str, trace_id: str = "", code: str = "")
 def _envelope(answer: Answer) -> dict[str, Any] | None:
     try:
         body = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
 
 
 def _code(envelope: dict[str, Any] | None) -> int | None:
     code = (envelope or {}).get("code")
-    if isinstance(code, str) and code.lstrip("-").isdecimal():
-        return int(code)
-    return code if isinstance(code, int) and not isinstance(code, bool) else None
+    if isinstance(code, bool) or not isinstance(code, str | int):
+        return None
+    text = code if isinstance(code, str) else _digits(code)
+    return int(text) if _CODE.fullmatch(text) else None
+
+
+def _digits(number: int) -> str:
+    """A number as text; "" for one that is longer than Python likes to write."""
+    return str(number) if abs(number) < 10**80 else ""
+
+
+def _id(value: object) -> str:
+    """An id as text, at most 80 characters; "" for what is none. A number stays whole."""
+    if isinstance(value, bool):
+        return ""
+    text = _digits(value) if isinstance(value, int) else value
+    return text if isinstance(text, str) and text != "0" and _ID.fullmatch(text) else ""
+
+
+def _plain(value: object, most: int) -> str:
+    """Text of an answer as any database takes it: no NUL, no half of a character, `most` long."""
+    text = "" if value is None else str(value)
+    return text[: 2 * most].replace("\0", "").encode("utf-8", "ignore").decode()[:most]
+
+
+def _pause(answer: Answer) -> float | None:
+    """Seconds that the answer asks to wait, an hour at most."""
+    return None if answer.retry_after is None else min(answer.retry_after, _LONGEST_PAUSE)
 
 
 def _text(data: Mapping[str, Any], name: str, trace_id: str) -> str:
     """A field that an answer without it is useless without. Only for what is free to repeat."""
     value = data.get(name)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or value != _plain(value, 300):
         raise Unreachable(f"SellerPic's answer carries no {name}.", trace_id=trace_id)
     return value
 
@@ -373,8 +401,8 @@ def _item(entry: Mapping[str, Any]) -> RemoteItem:
         state = ItemState.RUNNING
     failed = state is ItemState.FAILED
     return RemoteItem(
-        remote_id=str(entry.get("id") or ""),
+        remote_id=_id(entry.get("id")),
         state=state,
-        error_code=str(entry.get("errorCode") or "") if failed else "",
-        error=str(entry.get("errorMsg") or "") if failed else "",
+        error_code=_plain(entry.get("errorCode"), 40) if failed else "",
+        error=_plain(entry.get("errorMsg"), 300) if failed else "",
     )

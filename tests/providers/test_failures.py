@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from generation.providers.base import ItemState, RemoteItem
 from generation.providers.errors import (
     AccountClosed,
     Busy,
@@ -40,6 +41,17 @@ ANSWERS = [
     ("key refused", answer_of(401, "no"), AccountClosed),
     ("key refused in the envelope", answer_of(403, envelope(403, msg="Forbidden")), AccountClosed),
     ("no credits", answer_of(200, envelope(1, msg="Insufficient balance")), AccountClosed),
+    ("not enough credits", answer_of(200, envelope(1, msg="Not enough credits left.")), AccountClosed),
+    ("a small picture", answer_of(200, envelope(1, msg="Insufficient image resolution")), Refused),
+    ("an odd picture", answer_of(200, envelope(1, msg="White balance is off")), Refused),
+    ("a name of it", answer_of(200, envelope(1, msg="Remove the photo credit")), Refused),
+    ("a gateway that gave up", answer_of(408, "slow"), OutcomeUnknown),
+    ("a code that is no number", answer_of(200, envelope("--5", {"id": "1"})), OutcomeUnknown),
+    ("a code without end", answer_of(200, envelope("5" * 5000, {"id": "1"})), OutcomeUnknown),
+    ("a number without end", answer_of(200, envelope(10**4000, {"id": "1"})), OutcomeUnknown),
+    ("a nest without end", answer_of(200, "[" * 100_000), OutcomeUnknown),
+    ("an id without end", answer_of(200, envelope(0, {"id": "1" * 81})), OutcomeUnknown),
+    ("an id that no database takes", answer_of(200, envelope(0, {"id": "1\0"})), OutcomeUnknown),
     ("redirected", answer_of(302, "", headers="Location: https://x.example/\r\n"), AccountClosed),
     ("asked to pause", answer_of(429, "slow", headers="Retry-After: 7\r\n"), NotTaken),
     ("bad request", answer_of(200, envelope(4711, msg="modelId is wrong")), Refused),
@@ -115,13 +127,71 @@ def test_a_task_without_items_is_just_created():
     assert not status.is_final
 
 
-def test_a_file_that_is_still_being_written_is_asked_for_later(tmp_path):
-    from generation.providers.base import ItemState, RemoteItem
+def test_texts_of_an_answer_are_bounded_and_fit_any_database():
+    items = [
+        {
+            "id": "1",
+            "status": "FAILED",
+            "errorCode": "5" * 99,
+            "errorMsg": "a\0b\ud800c" + "d" * 999,
+        },
+        {"id": "2\0", "status": "SUCCESS"},
+    ]
+    with raw_server(answer_of(200, envelope(0, {"resultList": items}))) as (url, _seen):
+        first, second = speak(url, lambda c: c.status("9")).items
 
+    assert (first.remote_id, first.error_code) == ("1", "5" * 40)
+    assert first.error == "abc" + "d" * 297
+    assert second.remote_id == ""
+
+
+def test_a_pause_without_end_is_an_hour():
+    answer = answer_of(429, "slow", headers="Retry-After: inf\r\n")
+    with raw_server(answer) as (url, _seen), pytest.raises(NotTaken) as failure:
+        speak(url, swap)
+
+    assert failure.value.retry_after == 3600
+
+
+@pytest.mark.parametrize("total", ["1" * 30, "Infinity", "many"])
+def test_a_balance_that_is_none_is_not_known(total):
+    body = envelope(0, {"remaining": 1, "total": "?"}).replace('"?"', total)
+    with raw_server(answer_of(200, body)) as (url, _seen), pytest.raises(Unreachable):
+        speak(url, lambda c: c.balance())
+
+
+def download(url, tmp_path):
     item = RemoteItem("9", ItemState.SUCCEEDED)
+    speak(url, lambda c: c.fetch_output(item, tmp_path / "x"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answer_of(200, envelope(4711, msg="oops")),
+        answer_of(404, "no"),
+        answer_of(408, "slow"),
+        answer_of(409, "not now"),
+        answer_of(200, envelope(0, {"status": "SUCCESS", "fileUrl": "http://x.example/\0"})),
+    ],
+)
+def test_a_picture_that_is_paid_for_is_asked_for_again(tmp_path, answer):
+    with raw_server(answer) as (url, _seen), pytest.raises(NotTaken):
+        download(url, tmp_path)
+
+
+def test_only_the_state_failed_gives_a_picture_up(tmp_path):
+    body = envelope(0, {"status": "FAILED", "errorMsg": "The file is broken."})
+    with raw_server(answer_of(200, body)) as (url, _seen), pytest.raises(Refused) as failure:
+        download(url, tmp_path)
+
+    assert (failure.value.code, failure.value.message) == ("file_failed", "The file is broken.")
+
+
+def test_a_file_that_is_still_being_written_is_asked_for_later(tmp_path):
     body = envelope(0, {"status": "RUNNING", "fileUrl": None})
     with raw_server(answer_of(200, body)) as (url, _seen), pytest.raises(NotTaken) as failure:
-        speak(url, lambda c: c.fetch_output(item, tmp_path / "x"))
+        download(url, tmp_path)
 
     assert failure.value.retry_after == 60
     assert not (tmp_path / "x").exists()

@@ -13,6 +13,7 @@ from generation.providers.errors import (
     FileGone,
     LinkDead,
     NotFound,
+    NotTaken,
     OutcomeUnknown,
     Refused,
     Unreachable,
@@ -65,13 +66,6 @@ def test_uploads_submits_asks_and_downloads(sandbox_url, tmp_path):
     assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
     sent = httpx.get(f"{sandbox_url}/_sandbox/stats").json()["tasks"][0]["body"]
     assert sorted(sent) == ["modelId", "modelImageKey", "sceneId"]
-
-
-def test_uploads_in_two_steps_as_the_older_documentation_tells(sandbox_url, tmp_path):
-    key = speak(sandbox_url, lambda c: send_photo(c, tmp_path), presigned_uploads=True)
-
-    assert key.startswith("UPLOAD/")
-    assert key.endswith(".jpg")
 
 
 def test_pages_through_the_whole_list_of_presets(sandbox_url):
@@ -209,8 +203,10 @@ def test_a_link_that_stays_dead_is_gone(sandbox_url, tmp_path):
         speak(sandbox_url, talk)
 
 
-def test_a_result_that_nobody_knows_is_not_found(sandbox_url, tmp_path):
+def test_a_result_that_nobody_knows_is_asked_for_again_later(sandbox_url, tmp_path):
     item = RemoteItem("77", ItemState.SUCCEEDED)
 
-    with pytest.raises(NotFound):
+    with pytest.raises(NotTaken) as failure:
         speak(sandbox_url, lambda c: c.fetch_output(item, tmp_path / "x"))
+
+    assert type(failure.value) is NotTaken
