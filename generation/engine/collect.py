@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
@@ -24,6 +25,9 @@ from generation.providers.base import ItemState, RemoteItem
 from generation.providers.errors import NotTaken, ProviderError, Refused
 from generation.transitions import advance, end_job
 from teams.models import Team
+
+_DESCRIBED = ("key", "name", "format", "bytes", "width", "height", "sha256", "average_colour")
+"""What an asset that is not saved yet is made from again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +53,55 @@ def claim_to_collect(now: datetime, timing: Timing, room: int) -> list[Job]:
         .select_related("pool", "account", "team", "product", "requested_by")
         .order_by("due_at")[:room]
     )
-    lease = now + seconds(timing.collect + timing.lease_margin)
     return [
         job
         for job in waiting
-        if advance(job, State.COLLECTING, State.COLLECTING, lease_until=lease)
+        if advance(job, State.COLLECTING, State.COLLECTING, lease_until=_lease(job, now, timing))
     ]
 
 
 async def collect_job(ctx: Context, job: Job) -> None:
-    """Fetch and store every succeeded item, then finish the job; or come back later."""
+    """Fetch and store every succeeded item, then finish the job; or come back later.
+
+    What became of an item is kept on the job, so that it is not fetched again; an item that is in
+    trouble keeps none of the others back. Once the results are too old to wait for, whatever
+    still fails counts as not delivered, for any reason.
+    """
+    results: list[Result] = []
+    trouble: Exception | None = None
+    for index, entry in enumerate(job.remote_items):
+        result = _kept(job, index, entry)
+        if result is None:
+            item = _item(entry)
+            try:
+                async with asyncio.timeout(ctx.timing.collect):
+                    result = await _collect_item(ctx, job, index, item)
+            except Exception as exc:
+                if not isinstance(exc, ProviderError | TimeoutError | DecoderFailed):
+                    logger.exception("Result %s of %s could not be fetched.", index, job.pk)
+                if not _is_over(ctx, job):
+                    trouble = trouble or exc
+                    continue
+                result = _missed(index, item, exc)
+            if not await ctx.persist(_keep, job, result):
+                return  # Somebody else works on this job now.
+            ctx.reached("stored", job.pk)
+        results.append(result)
+    if trouble is not None:
+        await ctx.database.run(_come_back, job, trouble, ctx.clock())
+        return
+    ctx.reached("collected", job.pk)
     try:
-        async with asyncio.timeout(ctx.timing.collect):
-            results = []
-            for index, item in enumerate(_items(job)):
-                results.append(await _collect_item(ctx, job, index, item))
-                ctx.reached("stored", job.pk)
-    except NotTaken as exc:
-        await ctx.database.run(_come_back, job, exc, ctx.clock())
+        await ctx.persist(_finish_copy, job, results, ctx.clock(), ctx.reached)
+    except (OperationalError, InterfaceError):
+        raise  # The database is away: the lease runs out, and the job is collected again.
     except Exception as exc:
-        if not isinstance(exc, TimeoutError):
-            logger.exception("Collecting %s failed.", job.pk)
-        await ctx.database.run(_come_back, job, exc, ctx.clock())
-    else:
-        ctx.reached("collected", job.pk)
-        await ctx.persist(finish_job, job, results, ctx.clock(), ctx.reached)
+        logger.exception("Finishing %s failed.", job.pk)
+        if not _is_over(ctx, job):
+            await ctx.database.run(_come_back, job, exc, ctx.clock())
+            return
+        results = [_missed(result.index, result.item, exc) for result in results]
+        await ctx.persist(_finish_copy, job, results, ctx.clock(), ctx.reached)
 
 
 async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) -> Result:
@@ -99,12 +127,24 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
                 raise
             return Result(index, item, code="not_a_picture", error=exc.sentence, was_made=True)
         except Refused as exc:
-            return Result(index, item, code=exc.code or "gone", error=exc.message, was_made=True)
-        except NotTaken as exc:
-            if not _is_over(ctx, job):
-                raise
-            return Result(index, item, code=exc.code or "gone", error=exc.message, was_made=True)
+            return _missed(index, item, exc)
     return Result(index, item, asset=asset)
+
+
+def _missed(index: int, item: RemoteItem, failure: Exception) -> Result:
+    """An item that is given up; if the provider made it, it may have been charged."""
+    if item.state is not ItemState.SUCCEEDED:
+        return Result(index, item, code=item.error_code, error=item.error)
+    if isinstance(failure, ProviderError):
+        code, error = failure.code or "gone", failure.message
+    else:
+        code, error = "not_fetched", _("The picture could not be fetched and stored in time.")
+    return Result(index, item, code=code, error=error, was_made=True)
+
+
+def _finish_copy(job: Job, results: Sequence[Result], now: datetime, reached: Observer) -> bool:
+    """`finish_job` on a copy: where its transaction fails, the job in hand still tells the row."""
+    return finish_job(copy(job), results, now, reached)
 
 
 def finish_job(job: Job, results: Sequence[Result], now: datetime, reached: Observer) -> bool:
@@ -199,16 +239,50 @@ def _is_over(ctx: Context, job: Job) -> bool:
     return ctx.clock() - ended > seconds(ctx.timing.collect_age)
 
 
-def _items(job: Job) -> list[RemoteItem]:
-    return [
-        RemoteItem(
-            remote_id=str(entry["remote_id"]),
-            state=ItemState(entry["state"]),
-            error_code=str(entry.get("error_code", "")),
-            error=str(entry.get("error", "")),
-        )
-        for entry in job.remote_items
+def _keep(job: Job, result: Result) -> bool:
+    """Note on the job what became of an item. False: the job is in other hands by now."""
+    kept: dict[str, Any] = {
+        "code": result.code[:40],
+        "error": result.error[:300],
+        "was_made": result.was_made,
+    }
+    if result.asset is not None:
+        kept["asset"] = {name: getattr(result.asset, name) for name in _DESCRIBED}
+    items = [
+        {**entry, "result": kept} if index == result.index else entry
+        for index, entry in enumerate(job.remote_items)
     ]
+    return advance(job, State.COLLECTING, State.COLLECTING, remote_items=items)
+
+
+def _kept(job: Job, index: int, entry: dict[str, Any]) -> Result | None:
+    """The result that an earlier round noted; None for an item that is still to be fetched."""
+    kept = entry.get("result")
+    if kept is None:
+        return None
+    asset = None
+    if "asset" in kept:
+        asset = Asset(
+            team=job.team,
+            product=job.product,
+            created_by=job.requested_by,
+            kind=Asset.Kind.RESULT,
+            **kept["asset"],
+        )
+    return Result(index, _item(entry), asset, kept["code"], kept["error"], kept["was_made"])
+
+
+def _item(entry: dict[str, Any]) -> RemoteItem:
+    return RemoteItem(
+        remote_id=str(entry["remote_id"]),
+        state=ItemState(entry["state"]),
+        error_code=str(entry.get("error_code", "")),
+        error=str(entry.get("error", "")),
+    )
+
+
+def _lease(job: Job, now: datetime, timing: Timing) -> datetime:
+    return now + seconds(timing.collect * max(1, len(job.remote_items)) + timing.lease_margin)
 
 
 def _name(job: Job, index: int) -> str:
