@@ -18,6 +18,10 @@ class EngineStep(bootsteps.StartStopStep):
         super().__init__(parent, **kwargs)
         self._engine: Engine | None = None
 
+    def include_if(self, parent: Any) -> bool:
+        """Not for a worker that reads `media` alone: it is there to decode pictures."""
+        return "default" in parent.app.amqp.queues.consume_from
+
     def start(self, parent: Any) -> None:
         """Called when the worker's pool is up."""
         self._engine = Engine()
@@ -29,5 +33,8 @@ class EngineStep(bootsteps.StartStopStep):
             self._engine.stop()
             self._engine = None
 
-    # A cold shutdown (second signal) ends the process; rows tell the next engine what was under way.
-    terminate = stop
+    def terminate(self, parent: Any) -> None:
+        """Called on cold shutdown. Rows tell the next engine what was under way."""
+        if self._engine is not None:
+            self._engine.stop(wait=False)
+            self._engine = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -51,7 +52,9 @@ class Engine:
     """`start()` returns at once; `stop()` waits until every submit under way has its answer stored.
 
     `clock` tells the time that decides what is due. `on_step` is called with a point's name and a
-    job's id whenever a step reaches that point, in whatever thread it runs.
+    job's id whenever a step reaches that point, in whatever thread it runs. `on_failure` is called
+    in the engine's thread when it ended and nobody asked it to; by itself it ends the process, for
+    a worker that goes on without its engine looks healthy and moves no job.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Engine:
         timing: Timing | None = None,
         connect: Callable[[ProviderAccount], Provider] = client_for,
         on_step: Observer | None = None,
+        on_failure: Callable[[], None] | None = None,
         with_chores: bool = True,
     ) -> None:
         self.holder = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -69,7 +73,9 @@ class Engine:
         self._timing = timing or Timing()
         self._connect = connect
         self._on_step = on_step or _nothing
+        self._on_failure = on_failure or _end_process
         self._with_chores = with_chores
+        self._asked_to_stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -86,15 +92,19 @@ class Engine:
         self._thread = threading.Thread(
             target=self._run_thread, args=(ready,), name="engine", daemon=True
         )
+        package.register(self)
         self._thread.start()
         ready.wait(10)
-        package.register(self)
 
-    def stop(self) -> None:
-        """Take no more work, wait for submits in hand, hand the lease over, end the thread."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Take no more work, wait for submits in hand, hand the lease over, end the thread.
+
+        Without `wait` it returns at once, for a process that ends whatever is under way.
+        """
         package.unregister(self)
+        self._asked_to_stop.set()
         self._call_soon(self._ask_to_stop)
-        if self._thread is not None:
+        if wait and self._thread is not None:
             self._thread.join()
 
     def wake(self) -> None:
@@ -119,11 +129,17 @@ class Engine:
             logger.exception("The engine ended by an error.")
         finally:
             self._loop = None
+            self.is_active = False
+            package.unregister(self)
             ready.set()
+            if not self._asked_to_stop.is_set():
+                self._on_failure()
 
     async def _run(self, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._asked_to_stop.is_set():  # Before there was a loop that could be told.
+            return
         ctx = Context(
             clock=self._clock,
             timing=self._timing,
@@ -146,10 +162,25 @@ class Engine:
             )
         ]
         ready.set()
+        endless = [lease, *loops, *([chores] if self._with_chores else [])]
         try:
-            await self._stopping.wait()
+            await self._wait_for_an_end(self._stopping, endless)
         finally:
             await self._wind_up(ctx, lease, chores, loops)
+
+    async def _wait_for_an_end(
+        self, stopping: asyncio.Event, endless: list[asyncio.Task[None]]
+    ) -> None:
+        """Wait until the engine is to stop. Raises when a task that never ends has ended."""
+        asked = asyncio.create_task(stopping.wait())
+        await asyncio.wait([asked, *endless], return_when=asyncio.FIRST_COMPLETED)
+        if stopping.is_set():
+            return
+        asked.cancel()
+        for task in endless:
+            if task.done():
+                task.result()
+        raise RuntimeError("A loop of the engine ended by itself.")
 
     async def _wind_up(
         self,
@@ -172,7 +203,10 @@ class Engine:
         unfinished = list(self._steps.values())
         await _cancel(list(self._steps))
         await _cancel([lease])
-        await ctx.close()
+        try:
+            await ctx.close()
+        except Exception:
+            logger.exception("A connection to a provider could not be closed.")
         try:
             await ctx.database.run(_hand_over, self.holder, unfinished, self._clock())
         except Exception:
@@ -301,6 +335,12 @@ def _nothing(_point: str, _job_id: uuid.UUID) -> None:
     """The observer of an engine that nobody observes."""
 
 
+def _end_process() -> None:
+    """Have the worker shut down in good order; its supervisor starts another."""
+    logger.critical("The worker ends, since it has no engine any more.")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _hand_over(holder: str, unfinished: list[Job], now: datetime) -> None:
     """Let the next engine begin at once, also with what this one left in hand."""
     for job in unfinished:
@@ -325,6 +365,7 @@ def _scratch_folder() -> Path:
     parent = Path(settings.DATA_DIR) / "scratch"
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for leftover in parent.iterdir():
-        if leftover.stat().st_mtime < time.time() - _DAY:
-            shutil.rmtree(leftover, ignore_errors=True)
+        with suppress(FileNotFoundError):  # Another worker that starts now may be faster.
+            if leftover.stat().st_mtime < time.time() - _DAY:
+                shutil.rmtree(leftover, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix="engine-", dir=parent))
