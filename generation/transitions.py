@@ -6,6 +6,8 @@ transaction. Both tell by their answer whether they were first; a caller that wa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +21,24 @@ ENGINE = "engine"
 """The actor of everything that no person did."""
 
 _TRIES = 8
+
+
+@contextmanager
+def changing(job: Job) -> Iterator[None]:
+    """A transaction that, when it fails, leaves `job` as it was as well as its row.
+
+    A move copies its changes onto the job before the commit, which may yet fail. A second try with
+    a job that stands where the first one meant to bring it would find nobody to move.
+    """
+    before = dict(job.__dict__)
+    try:
+        with transaction.atomic():
+            yield
+    except BaseException:
+        job.__dict__.update(before)
+        for name in set(job.__dict__) - set(before):
+            del job.__dict__[name]
+        raise
 
 
 def advance(
@@ -36,7 +56,7 @@ def advance(
     False: somebody else moved it first, and nothing was written. Where the state stays the same
     no event is written.
     """
-    with transaction.atomic():
+    with changing(job):
         if not move(job, before, state=after, **changes):
             return False
         if after != before:
@@ -60,7 +80,7 @@ def end_job(
     Everything happens in one transaction, the caller's if there is one. False: somebody else was
     first, and nothing was written.
     """
-    with transaction.atomic():
+    with changing(job):
         moved = move(
             job,
             before,

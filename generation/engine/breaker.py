@@ -40,7 +40,12 @@ def places_open(pool: Pool, now: datetime) -> int:
         return 0
     if pool.busy_until is not None and pool.busy_until > now:
         return 0
-    return 1 if account.closed_streak or pool.busy_streak else pool.slots
+    return 1 if is_on_trial(pool) else pool.slots
+
+
+def is_on_trial(pool: Pool) -> bool:
+    """Whether the last answer was a failure, so that one submit tries before all do."""
+    return bool(pool.account.closed_streak or pool.busy_streak)
 
 
 def _close_account(

@@ -15,7 +15,7 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
-from generation.engine.breaker import places_open
+from generation.engine.breaker import is_on_trial, places_open
 from generation.engine.timing import Timing, seconds
 from generation.models import Attempt, Job, JobInput, Pool, ProviderFile, State
 from generation.transitions import advance, end_job
@@ -70,12 +70,16 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
         Job.objects.filter(pool=pool, slot__isnull=False).order_by().values_list("slot", "team_id")
     )
     places = places_open(pool, now)
-    if places == 1 and Job.objects.filter(pool=pool, state=State.SUBMITTING).exists():
+    if is_on_trial(pool) and Job.objects.filter(pool=pool, state=State.SUBMITTING).exists():
         return []  # One is being tried already.
     free = [number for number in range(pool.slots) if number not in taken][:places]
-    in_flight = Counter(taken.values())
     # More than fit, since some of them may turn out not to be fit to send.
-    turns = _fair_turns(pool, State.READY, now, in_flight, most_each=None)[: len(free) * 3]
+    most = len(free) * 3
+    if is_on_trial(pool):
+        turns = _trial_turns(pool, now, most)
+    else:
+        in_flight = Counter(taken.values())
+        turns = _fair_turns(pool, State.READY, now, in_flight, most_each=None)[:most]
     claimed: list[Claimed] = []
     for job in _in_order(turns):
         if len(claimed) == len(free):
@@ -176,6 +180,15 @@ def _fair_turns(
         if most_each is None or place + busy[team_id] <= most_each
     ]
     return [job_id for _turn, _age, job_id in sorted(turns)]
+
+
+def _trial_turns(pool: Pool, now: datetime, most: int) -> list[UUID]:
+    """Ready jobs, the longest untried first.
+
+    By age one job that closes the account every time would have every trial to itself.
+    """
+    ready = Job.objects.filter(pool=pool, state=State.READY, due_at__lte=now)
+    return list(ready.order_by("due_at", "created_at", "id").values_list("id", flat=True)[:most])
 
 
 def _in_order(ids: Sequence[UUID]) -> list[Job]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +24,9 @@ logger = logging.getLogger("generation.engine")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+PATIENCE = 12.0
+"""Seconds that a write which must not be forgotten is tried again."""
 
 Observer = Callable[[str, UUID], None]
 """Told of every point a step reaches; tests end the process there."""
@@ -43,12 +48,26 @@ class Context:
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     async def persist(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Write what must not be forgotten: tried again while the database is away for a moment."""
-        for pause in (0.2, 1.0, 3.0, 8.0):
+        """Write what must not be forgotten: tried again while the database is away for a moment.
+
+        The call leaves what it is given as it was when it fails; see `transitions.changing`.
+        """
+        return await self.persist_for(PATIENCE, call, *args, **kwargs)
+
+    async def persist_for(
+        self, patience: float, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """`persist` with a last try after `patience` seconds."""
+        end = time.monotonic() + patience
+        for pause in itertools.chain((0.2, 1.0, 3.0), itertools.repeat(8.0)):
+            left = end - time.monotonic()
+            if left <= 0:
+                break
             try:
                 return await self.database.run(call, *args, **kwargs)
             except (OperationalError, InterfaceError):
-                logger.warning("The database is away; trying again in %s s.", pause)
+                pause = min(pause, max(0.0, left))
+                logger.warning("The database is away; trying again in %.1f s.", pause)
                 await asyncio.sleep(pause)
         return await self.database.run(call, *args, **kwargs)
 

@@ -6,25 +6,32 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from generation.engine.breaker import note_failure, note_success
 from generation.engine.claims import Claimed
-from generation.engine.context import Context, logger
+from generation.engine.context import PATIENCE, Context, logger
 from generation.engine.pace import first_poll_at
 from generation.engine.timing import seconds
 from generation.models import Attempt, Job, JobInput, ProviderFile, State
 from generation.providers.base import Submitted
 from generation.providers.errors import FileGone, NotTaken, OutcomeUnknown, ProviderError, Refused
-from generation.transitions import advance, end_job
+from generation.transitions import advance, changing, end_job
 
 _GONE_TRIES = 3
 """Uploads of the same files that a provider may forget before the job fails."""
 
+_STEP_BACK = 1.0
+"""Seconds that a job is held back by an answer that may be its own fault."""
+
 
 async def submit_job(ctx: Context, claimed: Claimed) -> None:
-    """Send the job once and record the outcome. Never raises: an unclear outcome is one too."""
+    """Send the job once and record the outcome. Never raises: an unclear outcome is one too.
+
+    An answer that cannot be written until the lease ends is in the log alone, and the sweep takes
+    the job for unanswered.
+    """
     job = claimed.job
     ctx.reached("claimed", job.pk)
     outcome: Submitted | ProviderError
@@ -45,39 +52,51 @@ async def submit_job(ctx: Context, claimed: Claimed) -> None:
         logger.exception("Submitting %s failed unexpectedly.", job.pk)
         outcome = OutcomeUnknown(type(exc).__name__)
     ctx.reached("answered", job.pk)
-    await ctx.persist(record_outcome, claimed, outcome, ctx.clock())
+    task = outcome.remote_id if isinstance(outcome, Submitted) else ""
+    if task:  # Before the first write: a task that was paid for can be found whatever happens.
+        logger.info("Job %s is task %s at the provider.", job.pk, task)
+    now = ctx.clock()
+    left = (job.lease_until - now).total_seconds() if job.lease_until is not None else 0
+    try:
+        await ctx.persist_for(max(left, PATIENCE), record_outcome, claimed, outcome, now)
+    except Exception:
+        logger.exception(
+            "The answer for %s could not be written: %s.", job.pk, task or repr(outcome)
+        )
 
 
 def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: datetime) -> None:
     """Write the answer on the attempt, always, and move the job if it still waits for it."""
+    job = claimed.job
     if isinstance(outcome, Submitted):
+        poll_at = first_poll_at(job, now)  # Reads many rows: not while writers wait.
         try:
-            with transaction.atomic():
-                _accept(claimed, outcome, now)
+            with changing(job):
+                _accept(claimed, outcome, now, poll_at)
             return
         except IntegrityError:
-            logger.exception("Task %s of %s is another job's.", outcome.remote_id, claimed.job.pk)
+            logger.exception("Task %s of %s is another job's.", outcome.remote_id, job.pk)
             outcome = OutcomeUnknown(
                 _("The provider named a task that another job has."), trace_id=outcome.trace_id
             )
-    with transaction.atomic():
+    with changing(job):
         _write_attempt(claimed, outcome, now)
         if isinstance(outcome, NotTaken):
             _put_back(claimed, outcome, now)
         elif isinstance(outcome, Refused):
             _refuse(claimed, outcome, now)
         else:
-            _doubt(claimed.job, outcome, now)
+            _doubt(job, outcome, now)
 
 
-def _accept(claimed: Claimed, taken: Submitted, now: datetime) -> None:
+def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime) -> None:
     job, attempt = claimed.job, claimed.attempt
     _close_attempt(attempt, Attempt.Outcome.ACCEPTED, now, taken.trace_id, taken.remote_id)
     note_success(job.pool)
     changes: dict[str, Any] = {
         "remote_id": taken.remote_id,
         "lease_until": None,
-        "due_at": first_poll_at(job, now),
+        "due_at": poll_at,
         "step_failures": 0,
         "seen_running_at": None,
         "error": "",
@@ -98,7 +117,14 @@ def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:
         _refuse(claimed, Refused(failure.message, code=failure.code), now)
         return
     note_failure(job.pool, failure, now)
-    _return_to_ready(job, now, error=failure.message[:300], error_code=failure.code[:40])
+    # Behind the jobs that wait already: the one place that is open next is for another's try.
+    _return_to_ready(
+        job,
+        now,
+        due_at=now + seconds(_STEP_BACK),
+        error=failure.message[:300],
+        error_code=failure.code[:40],
+    )
 
 
 def _return_to_ready(job: Job, now: datetime, **changes: Any) -> None:
