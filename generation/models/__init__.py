@@ -2,7 +2,6 @@
 
 from generation.models.jobs import (
     FINAL,
-    UNFINISHED,
     Attempt,
     Job,
     JobEvent,
@@ -21,7 +20,6 @@ from generation.models.review import Decision
 
 __all__ = [
     "FINAL",
-    "UNFINISHED",
     "Attempt",
     "Decision",
     "EngineLease",

@@ -7,7 +7,6 @@ way to change one is `Job.objects.move(...)`, a conditional UPDATE on state and 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -39,7 +38,6 @@ class State(models.TextChoices):
 
 
 FINAL = (State.SUCCEEDED, State.PARTIAL, State.FAILED, State.CANCELLED)
-UNFINISHED = tuple(state for state in State if state not in FINAL)
 IN_SLOT = (State.SUBMITTING, State.RUNNING)
 
 
@@ -52,7 +50,8 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def unfinished(self) -> JobQuerySet:
         """Jobs that still hold credits."""
-        return self.filter(state__in=UNFINISHED)
+        # By a constraint the same as: in no final state. These are the words of a partial index.
+        return self.filter(finished_at__isnull=True)
 
     def awaiting_review(self) -> JobQuerySet:
         """Jobs with at least one result that nobody decided about."""
@@ -92,7 +91,6 @@ class Job(models.Model):
     account = models.ForeignKey(ProviderAccount, models.PROTECT, related_name="jobs")
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="jobs")
     options = models.JSONField(default=dict, blank=True)
-    seed = models.BigIntegerField(default=0)
 
     expected_outputs = models.PositiveSmallIntegerField()
     unit_price = models.PositiveIntegerField(help_text=_("Credits per delivered result."))
@@ -199,6 +197,16 @@ class Job(models.Model):
                 condition=~Q(state__in=FINAL),
                 name="generation_job_due",
             ),
+            models.Index(
+                fields=["team"],
+                condition=Q(finished_at__isnull=True),
+                name="generation_job_unfinished",
+            ),
+            models.Index(
+                fields=["pool", "-remote_ended_at"],
+                condition=Q(remote_ended_at__isnull=False),
+                name="generation_job_durations",
+            ),
             models.Index(fields=["product", "-created_at"], name="generation_job_by_product"),
         ]
 
@@ -218,11 +226,6 @@ class Job(models.Model):
     def is_cancellable(self) -> bool:
         """Whether cancelling stops it before anything is paid."""
         return self.state in (State.QUEUED, State.PREPARING, State.READY)
-
-    @property
-    def waited_until(self) -> datetime:
-        """When it left the queue, or now."""
-        return self.submitted_at or self.finished_at or now()
 
 
 class JobInput(models.Model):
@@ -273,7 +276,12 @@ class Attempt(models.Model):
     trace_id = models.CharField(max_length=100, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=300, blank=True)
-    provider_charged = models.PositiveIntegerField(null=True)
+    provider_charged = models.PositiveIntegerField(
+        null=True,
+        help_text=_(
+            "Credits of the provider's account; filled where it tells a figure for each task."
+        ),
+    )
     suspected_cost = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True)
