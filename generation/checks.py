@@ -1,4 +1,4 @@
-"""System checks: settings that would make every job wait or fail."""
+"""System checks: settings that would make every job wait."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
-
-_POLICIES = ("ask", "retry", "release")
 
 
 @checks.register
@@ -24,21 +22,5 @@ def provider_is_configured(
             "No provider can be used: SELLERPIC_API_KEY is empty and the sandbox is off.",
             hint="Set SELLERPIC_API_KEY, or SANDBOX=1 to try Diptych out.",
             id="generation.W001",
-        )
-    ]
-
-
-@checks.register
-def policy_is_known(
-    app_configs: Sequence[AppConfig] | None, **kwargs: Any
-) -> list[checks.CheckMessage]:
-    """The policy for unanswered submits is one of three words."""
-    if settings.UNKNOWN_OUTCOME_POLICY in _POLICIES:
-        return []
-    return [
-        checks.Error(
-            f"UNKNOWN_OUTCOME_POLICY must be one of {', '.join(_POLICIES)}, "
-            f"not {settings.UNKNOWN_OUTCOME_POLICY!r}.",
-            id="generation.E001",
         )
     ]

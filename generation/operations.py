@@ -63,13 +63,6 @@ class Operation:
         """Credits held for one job."""
         return self.price.unit * self.expected_outputs
 
-    def input_named(self, name: str) -> Input:
-        """The input of that name; KeyError when there is none."""
-        for entry in self.inputs:
-            if entry.name == name:
-                return entry
-        raise KeyError(name)
-
 
 SWAP_MODEL = Operation(
     name="swap_model",

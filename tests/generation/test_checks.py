@@ -1,6 +1,6 @@
 """System checks of provider settings."""
 
-from generation.checks import policy_is_known, provider_is_configured
+from generation.checks import provider_is_configured
 
 
 def test_no_key_and_no_sandbox_is_warned_about(settings):
@@ -9,11 +9,3 @@ def test_no_key_and_no_sandbox_is_warned_about(settings):
 
     settings.SELLERPIC_API_KEY = "key"
     assert provider_is_configured(None) == []
-
-
-def test_an_unknown_policy_is_an_error(settings):
-    settings.UNKNOWN_OUTCOME_POLICY = "hope"
-    assert [message.id for message in policy_is_known(None)] == ["generation.E001"]
-
-    settings.UNKNOWN_OUTCOME_POLICY = "ask"
-    assert policy_is_known(None) == []
