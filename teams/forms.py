@@ -12,14 +12,15 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from teams.models import Invitation, Role, User
+from teams.models import Invitation, Role, Team, User
 from teams.services import create_team
 from teams.zones import zone_names
 
 if TYPE_CHECKING:  # Generic for mypy only.
     _UserForm = forms.ModelForm[User]
+    _TeamForm = forms.ModelForm[Team]
 else:
-    _UserForm = forms.ModelForm
+    _UserForm = _TeamForm = forms.ModelForm
 
 #: What a single grant may give, in credits: catches a slip of the finger.
 GRANT_LIMIT = 1_000_000
@@ -124,6 +125,23 @@ class ThemeForm(_UserForm):
     class Meta:
         model = User
         fields = ("theme",)
+
+
+class TeamSettingsForm(_TeamForm):
+    """What a team is called, and whose clock its pages show."""
+
+    class Meta:
+        model = Team
+        fields = ("name", "time_zone")
+        labels = {"name": _("Name of the team")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["time_zone"] = forms.ChoiceField(
+            label=_("Time zone"),
+            choices=[(name, name) for name in zone_names()],
+            help_text=_("For members who chose none of their own."),
+        )
 
 
 class GrantForm(forms.Form):

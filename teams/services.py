@@ -257,8 +257,29 @@ def change_role(*, membership: Membership, by: User, role: str) -> None:
 
 
 @transaction.atomic
+def update_team(*, team: Team, by: User, name: str, time_zone: str) -> None:
+    """Change a team's name and time zone. Its address stays: links to it are out in the world."""
+    present = _lock(team)
+    if (name, time_zone) == (present.name, present.time_zone):
+        return
+    Team.objects.filter(pk=team.pk).update(name=name, time_zone=time_zone)
+    record(
+        team=team,
+        actor=by,
+        action="team.changed",
+        subject=name,
+        former_name=present.name,
+        time_zone=time_zone,
+        former_time_zone=present.time_zone,
+    )
+
+
+@transaction.atomic
 def remove_member(*, membership: Membership, by: User) -> None:
-    """Take a member out of the team. Their work stays. Raises TeamRefused as `change_role` does."""
+    """Take a member, or oneself, out of the team. Their work stays.
+
+    Raises TeamRefused as `change_role` does.
+    """
     team = _lock(membership.team)
     role = _present_role(membership)
     if by != membership.user:
@@ -267,7 +288,8 @@ def remove_member(*, membership: Membership, by: User) -> None:
         _require_other_owner(team, membership)
     _revoke_invitations_of(membership)
     Membership.objects.filter(pk=membership.pk).delete()
-    record(team=team, actor=by, action="member.removed", subject=membership.user.email, role=role)
+    action = "member.left" if by == membership.user else "member.removed"
+    record(team=team, actor=by, action=action, subject=membership.user.email, role=role)
 
 
 def set_password_link(user: User) -> str:

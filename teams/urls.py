@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from teams.views import invitations, members, profile
+from teams.views import settings as team_settings
 from teams.views.credits import credits_page
 
 app_name = "teams"
@@ -13,6 +14,8 @@ urlpatterns = [
     path("me/theme", profile.theme, name="theme"),
     path("invitations/<str:secret>/", invitations.invitation_accept, name="invitation"),
     path("t/<slug:team_slug>/credits/", credits_page, name="credits"),
+    path("t/<slug:team_slug>/settings/", team_settings.team_settings, name="settings"),
+    path("t/<slug:team_slug>/leave/", team_settings.team_leave, name="leave"),
     path("t/<slug:team_slug>/members/", members.members_page, name="members"),
     path("t/<slug:team_slug>/members/invite", members.invitation_create, name="invitation_create"),
     path(
