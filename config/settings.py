@@ -117,6 +117,11 @@ TEMPLATES = [
 # a deferred transaction that turns into a writer is refused at once instead of waiting; FULL makes
 # a committed credit movement survive a power cut. Transactions stay short: ATOMIC_REQUESTS is off.
 DATABASE_URL = env.str("DATABASE_URL", "")
+if DATABASE_URL and not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+    # An SQLite database named here would go without everything that is set for it below.
+    raise ImproperlyConfigured(
+        "DATABASE_URL must begin with postgresql:// or be empty, which means SQLite in DATA_DIR."
+    )
 if DATABASE_URL:
     DATABASES = {
         "default": dj_database_url.parse(
@@ -302,8 +307,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_EAGER_RESULT = False
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_TASK_SOFT_TIME_LIMIT = 60
-CELERY_TASK_TIME_LIMIT = 90
+# Only for media workers in processes of their own (--pool prefork): threads cannot be cut off, and
+# there each picture has its own limit, IMAGE_SECONDS. Far above what a task's pictures may take.
+CELERY_TASK_SOFT_TIME_LIMIT = 300
+CELERY_TASK_TIME_LIMIT = 330
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -31,6 +31,8 @@ _LONGEST_PAUSE = 30.0
 #: A child that ran this many seconds is healthy: its next death counts as the first.
 _HEALTHY_SECONDS = 20.0
 _TICK = 0.1
+#: A stop that takes longer says what it waits for.
+_SILENT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,26 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(running.child.drain_seconds)
+                self._wait_for(running.child, process)
             _kill_group(process)
             process.wait()
             running.process = None
         for pump in running.pumps:
             pump.join(1)
         running.log.close()
+
+    def _wait_for(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+        """Give the child its time, and say so once it takes long. Raises TimeoutExpired."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(_SILENT_SECONDS, child.drain_seconds))
+            return
+        left = max(0.0, child.drain_seconds - _SILENT_SECONDS)
+        if left and self._signals < 2:
+            self._echo(
+                f"Waiting up to {left:.0f} s for {child.name} to finish what it has begun; "
+                "Ctrl-C again does not wait."
+            )
+        process.wait(left)
 
     def _pump(self, running: _Running, stream: IO[bytes]) -> None:
         """Copy a child's lines into its log file, and what matters to the terminal."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable
 
 from celery import current_app
@@ -27,6 +29,9 @@ from teams.models import Team
 
 logger = logging.getLogger(__name__)
 
+#: How long an answer of /readyz is kept. A start waits for it to turn, so a bad one is kept shorter.
+READY_SECONDS, DOWN_SECONDS = 5.0, 1.0
+
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
@@ -47,18 +52,54 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Whether every part works: 200, or 503 with the parts that do not. Tells no secrets."""
-    parts: dict[str, Callable[[], None]] = {
+    """Whether every part works: 200, or 503 with the parts that do not. Tells no secrets.
+
+    Anybody may ask, so a process looks every few seconds at most, once for all who ask meanwhile.
+    """
+    states = _readiness.states()
+    ready = _all_ok(states)
+    response = JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503)
+    response._has_been_logged = True  # type: ignore[attr-defined] # Probes repeat, errors do not.
+    return _uncached(response)
+
+
+class _Readiness:
+    """What this process found when it last looked at the parts."""
+
+    def __init__(self) -> None:
+        self.clock = time.monotonic
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Look anew at the next question."""
+        self._states: dict[str, str] = {}
+        self._until = 0.0
+
+    def states(self) -> dict[str, str]:
+        """The state of each part, as old as READY_SECONDS or, while one is down, DOWN_SECONDS."""
+        with self._lock:
+            if self.clock() >= self._until:
+                self._states = {name: _state_of(name, check) for name, check in _parts().items()}
+                lasts = READY_SECONDS if _all_ok(self._states) else DOWN_SECONDS
+                self._until = self.clock() + lasts
+            return self._states
+
+
+_readiness = _Readiness()
+
+
+def _parts() -> dict[str, Callable[[], None]]:
+    return {
         "database": _check_database,
         "broker": _check_broker,
         "storage": _check_storage,
         "worker": _check_worker,
     }
-    states = {name: _state_of(name, check) for name, check in parts.items()}
-    ready = all(state == "ok" for state in states.values())
-    response = JsonResponse({"ready": ready, "parts": states}, status=200 if ready else 503)
-    response._has_been_logged = True  # type: ignore[attr-defined] # Probes repeat, errors do not.
-    return _uncached(response)
+
+
+def _all_ok(states: dict[str, str]) -> bool:
+    return all(state == "ok" for state in states.values())
 
 
 def _state_of(name: str, check: Callable[[], None]) -> str:

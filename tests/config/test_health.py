@@ -7,8 +7,17 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
+from config import views
 from config.celery import app as celery_app
 from generation.models import EngineLease
+
+
+@pytest.fixture(autouse=True)
+def nothing_known():
+    """No test hears the answer of another one."""
+    views._readiness.forget()
+    yield
+    views._readiness.forget()
 
 
 @pytest.fixture
@@ -69,3 +78,24 @@ def test_readyz_is_503_when_files_cannot_be_stored(client, worker, settings, tmp
 
     assert response.status_code == 503
     assert response.json()["parts"]["storage"] == "down"
+
+
+def test_readyz_looks_at_the_parts_every_five_seconds_at_most(
+    client, worker, settings, tmp_path, monkeypatch
+):
+    seconds = 100.0
+    monkeypatch.setattr(views._readiness, "clock", lambda: seconds)
+    settings.FILES_DIR = tmp_path / "files"
+    assert client.get("/readyz").status_code == 200
+    settings.FILES_DIR = tmp_path / "file" / "files"
+    (tmp_path / "file").write_text("where a folder should be")
+
+    seconds += 4.9
+    assert client.get("/readyz").status_code == 200
+    seconds += 0.2
+    assert client.get("/readyz").json()["parts"]["storage"] == "down"
+
+    # What is down is looked at sooner: a start waits for it.
+    settings.FILES_DIR = tmp_path / "files"
+    seconds += 1.1
+    assert client.get("/readyz").status_code == 200

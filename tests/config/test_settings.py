@@ -43,6 +43,8 @@ def manage(*arguments, **environment):
         ({"PORT": "70000"}, "PORT must lie between"),
         ({"UNKNOWN_OUTCOME_POLICY": "pray"}, "UNKNOWN_OUTCOME_POLICY must be"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be"),
+        ({"DATABASE_URL": "sqlite:////tmp/x.sqlite3"}, "DATABASE_URL must begin with postgresql"),
+        ({"DATABASE_URL": "mysql://u:secret@h/n"}, "DATABASE_URL must begin with postgresql"),
     ],
 )
 def test_one_sentence_says_what_is_wrong(changes, words):

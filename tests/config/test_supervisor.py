@@ -152,7 +152,10 @@ def test_a_child_that_does_not_stop_is_killed_when_its_time_is_over(supervise, t
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(15) == 0
+    output, _ = process.communicate(timeout=15)
+    assert process.returncode == 0
+    told = "Waiting up to 1 s for deaf to finish what it has begun; Ctrl-C again does not wait."
+    assert output.count(told) == 1
     assert not any(is_alive(pid) for pid in every_pid(tmp_path, "deaf"))
 
 

@@ -24,6 +24,7 @@ from django.utils.timezone import now
 from config.backups import backup_before_migrating
 from config.data_dir import publish_ports
 from config.env import BASE_DIR
+from config.management.commands import worker
 from config.management.commands.seed_demo import demo_sign_in
 from config.static_storage import collect_if_changed
 from config.supervisor import Child, Supervisor
@@ -47,8 +48,6 @@ class Command(BaseCommand):
                 "`manage.py serve` runs the one-machine installation, and MODE is production; "
                 "run `manage.py web` and `manage.py worker` instead."
             )
-        if settings.DATABASE_URL and not settings.DATABASE_URL.startswith("postgres"):
-            raise CommandError("DATABASE_URL must name a PostgreSQL database, or be empty.")
         if not _is_free(settings.PORT):
             raise CommandError(
                 f"Port {settings.PORT} is taken by another program; "
@@ -89,7 +88,9 @@ class Command(BaseCommand):
             if executor.loader.applied_migrations and not settings.DATABASE_URL:
                 self._echo(f"Kept a backup first: {backup_before_migrating(settings.DATA_DIR)}")
             call_command("migrate", interactive=False, verbosity=0)
-            call_command("createcachetable", verbosity=0)
+        # No migration makes it, so a start that was killed behind them would leave it missing for
+        # good. Looks first, and has nothing to do where Redis is the cache.
+        call_command("createcachetable", verbosity=0)
         if not User.objects.exists():
             call_command("seed_demo")
         connection.close()
@@ -139,7 +140,7 @@ def _children() -> list[Child]:
     def manage(name: str, drain_seconds: float) -> Child:
         return Child(name, [sys.executable, str(BASE_DIR / "manage.py"), name], drain_seconds)
 
-    children = [manage("worker", 25), manage("web", 12)]
+    children = [manage("worker", worker.DRAIN_SECONDS), manage("web", 12)]
     return [*children, manage("sandbox", 10)] if settings.SANDBOX else children
 
 

@@ -12,6 +12,11 @@ from django.core.management.base import BaseCommand
 
 from config import lifeline
 from config.celery import app
+from generation.engine.timing import Timing
+
+#: A paid request that was sent is waited for, then what was begun besides gets its moment: cut off
+#: earlier, the request may have been taken and nobody would know.
+DRAIN_SECONDS = Timing().submit + Timing().drain + 5
 
 
 class Command(BaseCommand):
@@ -28,7 +33,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Become the worker."""
-        lifeline.watch()
+        lifeline.watch(grace_seconds=DRAIN_SECONDS)
         # Root is warned about because a pickled message could run code; ours are JSON alone.
         warnings.filterwarnings("ignore", category=SecurityWarning)
         if not settings.CELERY_BROKER_URL.startswith("files:"):
