@@ -1,4 +1,4 @@
-"""The operator's side of jobs: what was sent, what came back, and what an unanswered submit cost.
+"""The operator's side of jobs: what was sent, what came back, and what a silent provider cost.
 
 Everything is read-only; jobs change by the services alone.
 """
@@ -28,7 +28,6 @@ from generation.models import (
 )
 from generation.services import JobMoved, resolve_unknown
 from teams.admin import ReadOnlyAdmin
-from teams.audit import record
 from teams.models import User
 
 if TYPE_CHECKING:  # Generic for mypy only.
@@ -86,7 +85,7 @@ class EventInline(ReadOnlyInline):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    """Jobs of all teams. An unknown one can be decided about here."""
+    """Jobs of all teams. An unknown one can be decided about here, a lost one given up."""
 
     list_display = (
         "created_at", "team", "operation", "state", "attempt_count", "price", "captured",
@@ -101,7 +100,7 @@ class JobAdmin(ReadOnlyAdmin):
     change_form_template = "admin/generation/job/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """Django's pages and the decision about an unknown job."""
+        """Django's pages and the decision about a job that the provider does not answer for."""
         own = path(
             "<uuid:job_id>/resolve/",
             self.admin_site.admin_view(require_POST(self.resolve_view)),
@@ -117,10 +116,11 @@ class JobAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The job's page, with the decision for those who may make it."""
-        job = Job.objects.filter(pk=object_id).first()
-        is_open = job is not None and job.state == State.UNKNOWN and _may_resolve(request)
+        job = self.get_object(request, object_id)  # None for what is no id at all.
+        state = job.state if job is not None and _may_resolve(request) else ""
+        context = {"may_resolve": state == State.UNKNOWN, "may_give_up": state == State.LOST}
         return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "may_resolve": is_open}
+            request, object_id, form_url, {**(extra_context or {}), **context}
         )
 
     def resolve_view(self, request: HttpRequest, job_id: Any) -> HttpResponse:
@@ -143,14 +143,10 @@ class JobAdmin(ReadOnlyAdmin):
         except (JobMoved, ValueError) as exc:
             messages.error(request, str(exc))
         else:
-            record(
-                team=job.team,
-                actor=operator,
-                action="job.resolved",
-                subject=str(job.pk),
-                decision=action,
+            gave_up = action == "give_up"
+            messages.success(
+                request, _("The job was given up.") if gave_up else _("The job goes on.")
             )
-            messages.success(request, _("The job goes on."))
         return redirect("admin:generation_job_change", job.pk)
 
 

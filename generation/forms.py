@@ -99,20 +99,12 @@ class DecisionForm(forms.Form):
 
 
 class ResolveForm(forms.Form):
-    """What to do with a job whose launch got no answer from the provider."""
+    """What a team may do with a job that the provider does not answer for."""
 
     action = forms.ChoiceField(
-        choices=[("run_again", ""), ("give_up", ""), ("paste_id", "")],
+        choices=[("run_again", ""), ("give_up", "")],
         error_messages={
             "required": _("Choose what to do."),
             "invalid_choice": _("Choose what to do."),
         },
     )
-    remote_id = forms.CharField(required=False, max_length=80)
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for the id where the action needs it."""
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("action") == "paste_id" and not cleaned.get("remote_id"):
-            self.add_error("remote_id", _("Paste the task id that the provider shows."))
-        return cleaned

@@ -1,4 +1,4 @@
-"""Steering jobs under way: cancelling, and settling what became of an unanswered submit."""
+"""Steering jobs under way: cancelling, and settling what became of one that nobody answers for."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from generation.models import Attempt, Job, State
 from generation.tasks import send_wake_hint
 from generation.transitions import advance, end_job, record_event
+from teams.audit import record
 from teams.models import User
 
 
@@ -39,10 +40,23 @@ def cancel_job(*, job: Job, by: User) -> bool:
             continue
         with transaction.atomic():
             if Job.objects.move(job, job.state, discard_requested_at=now()):
-                record_event(
-                    job, note=_("Cancelled after sending: discard results."), actor=by.email
-                )
+                record_event(job, note=_("The results are to be put aside."), actor=by.email)
                 return False
+    return False
+
+
+def keep_results(*, job: Job, by: User) -> bool:
+    """Take back the wish to have the results put aside. False: the job had ended before."""
+    for _attempt in range(8):
+        job.refresh_from_db()
+        if job.is_finished:
+            return False
+        if job.discard_requested_at is None:
+            return True
+        with transaction.atomic():
+            if Job.objects.move(job, job.state, discard_requested_at=None):
+                record_event(job, note=_("The results are kept after all."), actor=by.email)
+                return True
     return False
 
 
@@ -53,11 +67,12 @@ def resolve_unknown(
     action: Literal["run_again", "give_up", "paste_id"],
     remote_id: str = "",
 ) -> None:
-    """Decide about a job whose submit got no answer.
+    """Decide about a job whose submit got no answer, or give up one whose task is lost.
 
     "run_again" sends it once more under the same hold (the provider may bill both), "give_up" ends
-    it and returns the credits, "paste_id" takes the task id from the provider's support. Raises
-    JobMoved when the job is not unknown any more, ValueError for an id that cannot be one.
+    it and returns the credits, "paste_id" takes the task id from the provider's support: any task
+    of the account, so that only an operator may be offered it. Raises JobMoved when the job no
+    longer stands where the action applies, ValueError for an id that cannot be one.
     """
     remote_id = remote_id.strip()
     if action == "paste_id" and not (remote_id and len(remote_id) <= 80 and remote_id.isalnum()):
@@ -65,11 +80,24 @@ def resolve_unknown(
     try:
         with transaction.atomic():
             job.refresh_from_db()
-            if job.state != State.UNKNOWN or not _resolve(job, by, action, remote_id):
+            if not _applies(action, job.state) or not _resolve(job, by, action, remote_id):
                 raise JobMoved(_("This job has moved on in the meantime. Look at it again."))
+            task = {"task": remote_id} if action == "paste_id" else {}
+            record(
+                team=job.team,
+                actor=by,
+                action="job.resolved",
+                subject=str(job.pk),
+                decision=action,
+                **task,
+            )
             transaction.on_commit(send_wake_hint, robust=True)
     except IntegrityError as exc:
         raise ValueError(_("Another job has this task id already.")) from exc
+
+
+def _applies(action: str, state: str) -> bool:
+    return state == State.UNKNOWN or (state == State.LOST and action == "give_up")
 
 
 def _resolve(job: Job, by: User, action: str, remote_id: str) -> bool:
@@ -99,11 +127,14 @@ def _resolve(job: Job, by: User, action: str, remote_id: str) -> bool:
             due_at=now() - timedelta(seconds=1),
             step_failures=0,
         )
+    was_lost = job.state == State.LOST
     return end_job(
         job,
-        State.UNKNOWN,
+        job.state,
         State.FAILED,
         actor=by.email,
         error_code="given_up",
-        error=_("The provider never answered. The credits were returned."),
+        error=_("The provider never finished. The credits were returned.")
+        if was_lost
+        else _("The provider never answered. The credits were returned."),
     )

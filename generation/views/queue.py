@@ -161,23 +161,22 @@ def job_retry(request: TeamRequest, job_id: UUID) -> HttpResponse:
 @require_POST
 @team_view(Right.MANAGE_TEAM)
 def job_resolve(request: TeamRequest, job_id: UUID) -> HttpResponse:
-    """Say how to go on with a job whose launch got no answer."""
+    """Say how to go on with a job whose launch got no answer, or give up one whose task is lost."""
     job = _job(request.team, job_id)
     form = ResolveForm(request.POST)
     if form.is_valid():
         try:
-            services.resolve_unknown(
-                job=job,
-                by=request.user,
-                action=form.cleaned_data["action"],
-                remote_id=form.cleaned_data["remote_id"],
-            )
+            services.resolve_unknown(job=job, by=request.user, action=form.cleaned_data["action"])
         except services.JobMoved as moved:
             form.add_error(None, moved.sentence)
-        except ValueError as refused:
-            form.add_error("remote_id", str(refused))
         else:
-            messages.success(request, _("Noted. The job goes on."))
+            gave_up = form.cleaned_data["action"] == "give_up"
+            messages.success(
+                request,
+                _("Given up. %(n)d credits returned.") % {"n": job.price}
+                if gave_up
+                else _("Noted. The job goes on."),
+            )
             return redirect("generation:job_detail", request.team.slug, job_id)
     return _job_page(request, _job(request.team, job_id), form=form, status=422)
 

@@ -1,4 +1,4 @@
-"""The operator's pages about jobs: read-only, but for the decision about an unanswered submit."""
+"""The operator's pages about jobs: read-only, but for the decision about silent providers."""
 
 import pytest
 
@@ -53,6 +53,38 @@ def test_the_operator_gives_up_an_unknown_job(client, operator, unknown):
     assert (entry.actor, entry.subject) == ("operator@example.com", str(unknown.pk))
     page = client.get(f"/admin/generation/job/{unknown.pk}/change/").content.decode()
     assert "Give up" not in page
+
+
+def test_the_operator_gives_up_a_lost_job(client, operator, unknown):
+    assert advance(unknown, "unknown", "lost", slot=None)
+    client.force_login(operator)
+    page = client.get(f"/admin/generation/job/{unknown.pk}/change/").content.decode()
+    assert "Give up and return the credits" in page
+    assert "Take over this task" not in page
+
+    resolve(client, unknown, action="give_up")
+
+    unknown.refresh_from_db()
+    assert (unknown.state, unknown.captured) == ("failed", 0)
+    assert Attempt.objects.get(job=unknown).suspected_cost == 4
+
+
+def test_the_operator_takes_over_a_task(client, operator, unknown):
+    client.force_login(operator)
+
+    resolve(client, unknown, action="paste_id", remote_id="196300123")
+
+    unknown.refresh_from_db()
+    assert (unknown.state, unknown.remote_id) == ("running", "196300123")
+
+
+@pytest.mark.parametrize("job_id", ["xx", "1", "00000000-0000-4000-8000-000000000000"])
+def test_an_address_of_no_job_leads_back_to_the_index(client, operator, job_id):
+    client.force_login(operator)
+
+    answer = client.get(f"/admin/generation/job/{job_id}/change/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
 
 
 def test_a_bad_task_id_or_action_changes_nothing(client, operator, unknown):

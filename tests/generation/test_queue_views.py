@@ -233,21 +233,36 @@ def test_running_again_keeps_the_hold(team, client):
     assert (job.state, job.captured) == (State.READY, None)
 
 
-def test_a_task_id_must_be_given_and_look_like_one(team, client):
+def test_a_task_of_the_operators_account_cannot_be_claimed_by_a_team(team, client):
     job = make_unknown(team)
+    assert "remote_id" not in client.get(address(team, "job_detail", job.pk)).text
+    answer = client.post(
+        address(team, "job_resolve", job.pk), {"action": "paste_id", "remote_id": "193874"}
+    )
+    assert answer.status_code == 422
+    assert "Choose what to do." in answer.text
+    job.refresh_from_db()
+    assert (job.state, job.remote_id) == (State.UNKNOWN, "")
+
+
+def test_a_lost_job_can_be_given_up_and_not_run_again(team, client):
+    job = make_unknown(team)
+    Job.objects.filter(pk=job.pk).update(state=State.LOST, slot=None)
     url = address(team, "job_resolve", job.pk)
-    for given, sentence in [
-        ("", "Paste the task id that the provider shows."),
-        ("a b/c", "Paste the task id exactly as the provider gave it."),
-    ]:
-        answer = client.post(url, {"action": "paste_id", "remote_id": given})
-        assert answer.status_code == 422
-        assert sentence in answer.text
+    page = client.get(address(team, "job_detail", job.pk)).text
+    assert "The provider does not say how this job ended" in page
+    assert 'value="give_up"' in page
+    assert 'value="run_again"' not in page
+    assert client.post(url, {"action": "run_again"}).status_code == 422
     job.refresh_from_db()
-    assert job.state == State.UNKNOWN
-    client.post(url, {"action": "paste_id", "remote_id": "193874"})
+    assert job.state == State.LOST
+
+    answer = client.post(url, {"action": "give_up"}, follow=True)
+
+    assert "Given up. 4 credits returned." in answer.text
     job.refresh_from_db()
-    assert (job.state, job.remote_id) == (State.RUNNING, "193874")
+    assert (job.state, job.captured) == (State.FAILED, 0)
+    assert job.attempts.get().suspected_cost == 4
 
 
 def test_a_result_that_was_put_aside_can_be_brought_back(team, client):

@@ -5,7 +5,7 @@ import pytest
 from generation.models import Attempt, Job
 from generation.services import JobMoved, cancel_job, resolve_unknown
 from generation.transitions import advance
-from teams.models import CreditAccount
+from teams.models import AuditEntry, CreditAccount
 from tests.factories import deliver_swap, launch_swap, make_team, owner_of
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_cancelling_after_sending_only_discards(team):
     assert (job.state, job.slot) == ("submitting", 0)
     assert job.discard_requested_at is not None
     assert balance(team) == (10, 4)
-    assert job.events.filter(note__contains="discard").count() == 1
+    assert job.events.filter(note__contains="put aside").count() == 1
 
 
 def test_cancelling_an_ended_job_changes_nothing(team):
@@ -122,3 +122,52 @@ def test_a_job_that_moved_on_is_left_alone(team):
     job.refresh_from_db()
     assert job.state == "queued"
     assert balance(team) == (10, 4)
+    assert not AuditEntry.objects.filter(action="job.resolved").exists()
+
+
+def make_lost(team):
+    job = make_unknown(team)
+    assert advance(job, "unknown", "lost", slot=None, remote_id="7")
+    return job
+
+
+def test_a_lost_job_can_be_given_up(team):
+    job = make_lost(team)
+
+    resolve_unknown(job=job, by=owner_of(team), action="give_up")
+
+    job.refresh_from_db()
+    assert (job.state, job.error_code, job.captured) == ("failed", "given_up", 0)
+    assert job.error == "The provider never finished. The credits were returned."
+    assert Attempt.objects.get(job=job).suspected_cost == 4
+    assert balance(team) == (10, 0)
+
+
+@pytest.mark.parametrize("action", ["run_again", "paste_id"])
+def test_a_lost_job_is_neither_run_again_nor_given_another_task(team, action):
+    job = make_lost(team)
+
+    with pytest.raises(JobMoved):
+        resolve_unknown(job=job, by=owner_of(team), action=action, remote_id="8")
+
+    job.refresh_from_db()
+    assert (job.state, job.remote_id) == ("lost", "7")
+    assert balance(team) == (10, 4)
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("run_again", {"decision": "run_again"}),
+        ("give_up", {"decision": "give_up"}),
+        ("paste_id", {"decision": "paste_id", "task": "196300123"}),
+    ],
+)
+def test_every_decision_is_on_the_audit_trail(team, action, data):
+    job = make_unknown(team)
+
+    resolve_unknown(job=job, by=owner_of(team), action=action, remote_id="196300123")
+
+    entry = AuditEntry.objects.get(action="job.resolved")
+    assert (entry.team, entry.actor) == (team, owner_of(team).email)
+    assert (entry.subject, entry.data) == (str(job.pk), data)
