@@ -1,8 +1,12 @@
 """A backup holds the installation as it was, and puts it back; nothing is lost when one is bad."""
 
 import io
+import os
 import sqlite3
+import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -171,3 +175,31 @@ def test_postgresql_is_left_to_its_own_tools(settings, command, arguments):
 
     with pytest.raises(CommandError, match="pg_dump"):
         call_command(command, *arguments)
+
+
+def test_the_commands_restore_and_leave_nothing_waiting(tmp_path):
+    def manage(*arguments):
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=Path(__file__).parents[2],
+            env={
+                "PATH": os.environ["PATH"],
+                "ENV_FILES": "0",
+                "MODE": "embedded",
+                "SECRET_KEY": "k" * 40,
+                "DATA_DIR": str(tmp_path / "var"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        ).stdout
+
+    (tmp_path / "var").mkdir()
+    manage("migrate", "--verbosity", "0")
+    manage("backup", str(tmp_path / "one.tar.gz"))
+
+    told = manage("restore", str(tmp_path / "one.tar.gz")).splitlines()
+
+    assert told[0] == f"Restored {tmp_path}/one.tar.gz."
+    assert told[-1] == "0 waiting jobs were cancelled at no charge."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from config import backups
@@ -36,3 +37,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Restored {options['path']}.")
         if aside is not None:
             self.stdout.write(f"What was there before lies in {aside}.")
+        # Jobs that waited when the backup was made may have been sent since. The archive may be of
+        # an earlier version, whose tables the present code cannot read.
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("cancel_waiting", stdout=self.stdout)
