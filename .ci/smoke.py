@@ -26,7 +26,9 @@ from typing import Any
 from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-PHOTO = ROOT.parent / "shared/data/models/m01-man-hat-seated-fullbody.webp"
+#: Pictures for tests; a drawn one stands in where they are absent.
+SHARED_DATA = Path(os.environ.get("SHARED_DATA_DIR") or ROOT.parent / "shared/data")
+PHOTO = SHARED_DATA / "models/m01-man-hat-seated-fullbody.webp"
 FIRST_START_SECONDS, NEXT_START_SECONDS = 90, 8
 JOB_SECONDS = 90
 
