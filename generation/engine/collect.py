@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
@@ -23,7 +22,7 @@ from generation.engine.timing import Timing, back_off, seconds
 from generation.models import Attempt, Job, Output, State
 from generation.providers.base import ItemState, RemoteItem
 from generation.providers.errors import NotTaken, ProviderError, Refused
-from generation.transitions import advance, end_job
+from generation.transitions import advance, changing, end_job
 from teams.models import Team
 
 _DESCRIBED = ("key", "name", "format", "bytes", "width", "height", "sha256", "average_colour")
@@ -48,7 +47,8 @@ class Result:
 def claim_to_collect(now: datetime, timing: Timing, room: int) -> list[Job]:
     """Take jobs whose results wait to be fetched, each under a lease."""
     waiting = (
-        Job.objects.filter(Q(lease_until=None) | Q(lease_until__lte=now))
+        Job.objects.unfinished()
+        .filter(Q(lease_until=None) | Q(lease_until__lte=now))
         .filter(state=State.COLLECTING, due_at__lte=now)
         .select_related("pool", "account", "team", "product", "requested_by")
         .order_by("due_at")[:room]
@@ -92,7 +92,7 @@ async def collect_job(ctx: Context, job: Job) -> None:
         return
     ctx.reached("collected", job.pk)
     try:
-        await ctx.persist(_finish_copy, job, results, ctx.clock(), ctx.reached)
+        await ctx.persist(finish_job, job, results, ctx.clock(), ctx.reached)
     except (OperationalError, InterfaceError):
         raise  # The database is away: the lease runs out, and the job is collected again.
     except Exception as exc:
@@ -101,7 +101,7 @@ async def collect_job(ctx: Context, job: Job) -> None:
             await ctx.database.run(_come_back, job, exc, ctx.clock())
             return
         results = [_missed(result.index, result.item, exc) for result in results]
-        await ctx.persist(_finish_copy, job, results, ctx.clock(), ctx.reached)
+        await ctx.persist(finish_job, job, results, ctx.clock(), ctx.reached)
 
 
 async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) -> Result:
@@ -142,11 +142,6 @@ def _missed(index: int, item: RemoteItem, failure: Exception) -> Result:
     return Result(index, item, code=code, error=error, was_made=True)
 
 
-def _finish_copy(job: Job, results: Sequence[Result], now: datetime, reached: Observer) -> bool:
-    """`finish_job` on a copy: where its transaction fails, the job in hand still tells the row."""
-    return finish_job(copy(job), results, now, reached)
-
-
 def finish_job(job: Job, results: Sequence[Result], now: datetime, reached: Observer) -> bool:
     """Assets, outputs, counters, settlement and the job's end, all or nothing.
 
@@ -162,7 +157,7 @@ def finish_job(job: Job, results: Sequence[Result], now: datetime, reached: Obse
     error = ""
     if state != State.SUCCEEDED:
         error = (failed.error if failed else "") or _("The provider made fewer pictures.")
-    with transaction.atomic():
+    with changing(job):
         ended = end_job(
             job,
             State.COLLECTING,
