@@ -22,6 +22,10 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Products of one team that were not archived."""
         return self.filter(team=team, archived_at=None)
 
+    def archived_for_team(self, team: Team) -> ProductQuerySet:
+        """Products of one team that were archived."""
+        return self.filter(team=team, archived_at__isnull=False)
+
     def matching(self, words: str) -> ProductQuerySet:
         """Products whose name or SKU contains the words."""
         words = words.strip()

@@ -19,7 +19,7 @@ from catalog.forms import ProductForm
 from catalog.keyset import by_text, by_time, capped_count, keyset_page
 from catalog.models import Product
 from catalog.words import search_words
-from teams.access import Right, team_view
+from teams.access import Right, may, team_view
 from teams.http import TeamRequest
 
 PAGE_SIZE = 48
@@ -44,7 +44,9 @@ def product_list(request: TeamRequest) -> HttpResponse:
     sort = request.GET.get("sort", "")
     if sort not in ORDERS:
         sort = "newest"
-    products = Product.objects.for_team(request.team).matching(words)
+    archived = request.GET.get("show") == "archived"
+    listed = Product.objects.archived_for_team if archived else Product.objects.for_team
+    products = listed(request.team).matching(words)
     if category:
         products = products.filter(category=category)
     page = keyset_page(
@@ -62,7 +64,9 @@ def product_list(request: TeamRequest) -> HttpResponse:
         "count": capped_count(products),
         "words": words,
         "category": category,
-        "filtered": bool(words or category),
+        "archived": archived,
+        "has_archived": not page.rows and Product.objects.archived_for_team(request.team).exists(),
+        "filtered": bool(words or category or archived),
         "sort": sort,
         "layout": _layout(request),
         "categories": Product.Category.choices,
@@ -102,15 +106,16 @@ def product_create(request: TeamRequest) -> HttpResponse:
 @team_view()
 @require_GET
 def product_detail(request: TeamRequest, product_id: uuid.UUID) -> HttpResponse:
-    """One product: its photos, facts and, loaded after it, its results."""
+    """One product: its photos, facts and, loaded after it, its results. Archived: to read only."""
     product = get_object_or_404(
-        Product.objects.for_team(request.team).select_related("team", "created_by"), pk=product_id
+        Product.objects.select_related("team", "created_by"), team=request.team, pk=product_id
     )
     photos = product.assets.photos().filter(archived_at=None).prefetch_related("renditions")
     context = {
         "team": request.team,
         "product": product,
         "photos": list(photos),
+        "may_edit": product.archived_at is None and may(request.membership, Right.EDIT_CATALOG),
         "upload_max_bytes": settings.UPLOAD_MAX_BYTES,
     }
     return render(request, "catalog/product_detail.html", context)
@@ -143,7 +148,7 @@ def product_edit(request: TeamRequest, product_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def product_archive(request: TeamRequest, product_id: uuid.UUID) -> HttpResponse:
     """Take a product off the list; the message offers to bring it back."""
-    product = get_object_or_404(Product.objects.for_team(request.team), pk=product_id)
+    product = get_object_or_404(Product, team=request.team, pk=product_id)
     services.archive_product(product=product, by=request.user)
     undo = reverse("catalog:product_restore", args=[request.team.slug, product.pk])
     messages.success(
@@ -163,5 +168,6 @@ def product_restore(request: TeamRequest, product_id: uuid.UUID) -> HttpResponse
         services.restore_product(product=product, by=request.user)
     except services.SkuTaken as taken:
         messages.error(request, str(taken))
-        return redirect("catalog:product_list", request.team.slug)
+        return redirect(product)
+    messages.success(request, _("“%(name)s” is back in the list.") % {"name": product.name})
     return redirect(product)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.urls import reverse
 
+from catalog.services import archive_product
 from generation.services import decide_output
 from teams.credits import grant
 from teams.services import invite_member
@@ -32,6 +33,8 @@ def addresses(live_server, live_team, alice, product, photo):
     slug = live_team.slug
     where = [slug, product.pk]
     bare = make_product(live_team, "Bare").pk
+    gone = make_product(live_team, "Gone")
+    archive_product(product=gone, by=alice)
     paths = {
         "grid": reverse("catalog:product_list", args=[slug]),
         "table": reverse("catalog:product_list", args=[slug], query={"layout": "table"}),
@@ -39,6 +42,8 @@ def addresses(live_server, live_team, alice, product, photo):
         "new": reverse("catalog:product_create", args=[slug]),
         "product": reverse("catalog:product_detail", args=where),
         "product without photos": reverse("catalog:product_detail", args=[slug, bare]),
+        "archived": reverse("catalog:product_list", args=[slug], query={"show": "archived"}),
+        "archived product": gone.get_absolute_url(),
         "edit": reverse("catalog:product_edit", args=where),
         "404": "/t/nowhere/products/",
         "studio": reverse("generation:studio", args=[slug]),
@@ -110,6 +115,46 @@ def test_pages_fit_into_320_pixels(sign_in, alice, addresses, allowed):
         page.goto(address)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(name)
+    assert wide == []
+
+
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("letters", ["W" * 120, "Linen " * 20])
+def test_a_long_name_never_makes_a_page_scroll_sideways(
+    sign_in, alice, live_server, live_team, product, photo, width, letters
+):
+    product.name, product.sku, product.notes = letters, "S" * 64, "N" * 200
+    product.save()
+    grant(team=live_team, amount=4, actor=alice.email, reason="R" * 200, key="long")
+    deliver_swap(live_team, job=launch_swap(live_team, photo=photo, by=alice))
+    slug = live_team.slug
+    page = sign_in(alice)
+    page.set_viewport_size({"width": width, "height": 740})
+    wide = []
+    for path in (
+        reverse("catalog:product_list", args=[slug]),
+        reverse("catalog:product_list", args=[slug], query={"layout": "table", "q": letters[:9]}),
+        reverse("catalog:product_list", args=[slug], query={"q": "Z" * 120}),
+        reverse("catalog:product_edit", args=[slug, product.pk]),
+        reverse("teams:members", args=[slug]),
+        reverse("teams:credits", args=[slug]),
+        product.get_absolute_url(),
+    ):
+        page.goto(live_server.url + path)
+        page.wait_for_load_state("load")
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(path)
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Archive…").click()
+    dialog = page.locator("dialog[open]")
+    assert dialog.evaluate("box => box.scrollWidth <= box.clientWidth")
+    dialog.get_by_role("button", name="Archive product").click()
+    page.wait_for_selector(".toast")
+    toast = page.locator(".toast").bounding_box()
+    if toast["x"] < 0 or toast["x"] + toast["width"] > width:
+        wide.append("toast")
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        wide.append("page with toast")
     assert wide == []
 
 

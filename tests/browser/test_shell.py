@@ -142,6 +142,12 @@ def test_archiving_can_be_undone_from_its_message(sign_in, alice, live_server, p
     page = sign_in(alice)
     page.goto(live_server.url + product.get_absolute_url())
     page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Archive…").click()
+    page.get_by_role("button", name="Cancel").click()
+    product.refresh_from_db()
+    assert product.archived_at is None
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Archive…").click()
     page.get_by_role("button", name="Archive product").click()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Linen shirt")

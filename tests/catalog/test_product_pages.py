@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from catalog.models import Asset, Product
-from catalog.services import create_product
+from catalog.services import archive_product, create_product
 from teams.models import Team, User
 
 pytestmark = pytest.mark.django_db
@@ -302,9 +302,61 @@ def test_archiving_takes_a_product_off_the_list_and_undo_brings_it_back(
     undo = reverse("catalog:product_restore", args=where)
     assert "“Linen shirt” is archived." in page
     assert f'action="{undo}"' in page
-    assert client_of_alice.get(product.get_absolute_url()).status_code == 404
     assert client_of_alice.post(undo)["Location"] == product.get_absolute_url()
     assert client_of_alice.get(product.get_absolute_url()).status_code == 200
+
+
+@pytest.mark.parametrize("layout", ["grid", "table"])
+def test_archived_products_have_a_list_of_their_own(client_of_alice, team, alice, product, layout):
+    create_product(team=team, by=alice, name="Coat")
+    archive_product(product=product, by=alice)
+    assert names(client_of_alice.get(list_url(team, layout=layout))) == ["Coat"]
+    response = client_of_alice.get(list_url(team, show="archived"))
+    assert names(response) == ["Linen shirt"]
+    page = response.content.decode()
+    assert 'name="show" value="archived"' in page
+    restore = reverse("catalog:product_restore", args=[team.slug, product.pk])
+    assert page.count(f'action="{restore}"') == 1
+    assert client_of_alice.post(restore, follow=True).status_code == 200
+    assert names(client_of_alice.get(list_url(team, show="archived"))) == []
+
+
+def test_an_archived_product_is_there_to_read_and_not_to_change(client_of_alice, team, product):
+    photo = add_photo(product)
+    archive_product(product=product, by=None)
+    page = client_of_alice.get(product.get_absolute_url()).content.decode()
+    where = [team.slug, product.pk]
+    assert "Archived on " in page
+    assert f'action="{reverse("catalog:product_restore", args=where)}"' in page
+    assert "front-1.jpg" in page
+    for absent in ("<file-uploader", "archive-product", f"?photo={photo.pk}", "photo-menu-"):
+        assert absent not in page
+    edit = reverse("catalog:product_edit", args=where)
+    assert edit not in page
+    assert client_of_alice.get(edit).status_code == 404
+    told = {"name": "a.jpg", "size": 9, "type": ""}
+    uploads = reverse("catalog:upload_create", args=where)
+    answer = client_of_alice.post(uploads, told, content_type="application/json")
+    assert answer.status_code == 404
+
+
+def test_viewers_read_archived_products_and_cannot_bring_them_back(client, team, bob, product):
+    archive_product(product=product, by=None)
+    client.force_login(bob)
+    restore = reverse("catalog:product_restore", args=[team.slug, product.pk])
+    for url in (product.get_absolute_url(), list_url(team, show="archived")):
+        response = client.get(url)
+        assert response.status_code == 200
+        assert restore not in response.content.decode()
+    assert client.post(restore).status_code == 403
+    product.refresh_from_db()
+    assert product.archived_at is not None
+
+
+def test_a_stranger_never_sees_an_archived_product(client, charlie, product):
+    archive_product(product=product, by=None)
+    client.force_login(charlie)
+    assert client.get(product.get_absolute_url()).status_code == 404
 
 
 def test_a_restore_that_would_double_a_sku_is_refused(client_of_alice, team, alice, product):
