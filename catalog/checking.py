@@ -187,7 +187,7 @@ def _accept(upload: Upload, picture: Picture, key: str) -> Asset | None:
     Product.objects.filter(pk=upload.product_id).update(photo_count=F("photo_count") + 1)
     photos = Asset.objects.for_team(upload.team).photos()
     elsewhere = photos.filter(sha256=picture.sha256).first()
-    last = photos.filter(product_id=upload.product_id).aggregate(last=Max("position"))["last"]
+    place = _make_place(upload)
     asset = Asset.objects.create(
         team_id=upload.team_id,
         product_id=upload.product_id,
@@ -200,14 +200,33 @@ def _accept(upload: Upload, picture: Picture, key: str) -> Asset | None:
         height=picture.height,
         sha256=picture.sha256,
         average_colour=picture.average_colour,
-        position=0 if last is None else last + 1,
+        position=place,
         created_by_id=upload.created_by_id,
     )
-    Product.objects.filter(pk=upload.product_id).update(
-        primary_photo=Coalesce("primary_photo", asset.pk), updated_at=at
-    )
+    product = Product.objects.filter(pk=upload.product_id)
+    product.update(primary_photo=Coalesce("primary_photo", asset.pk), updated_at=at)
+    if place == 0:
+        # The one that stood first only because its check ended sooner makes room here, too.
+        product.filter(primary_photo__position=1).update(primary_photo=asset)
     Upload.objects.filter(pk=upload.pk).update(asset=asset, duplicate_of=elsewhere)
     return asset
+
+
+def _make_place(upload: Upload) -> int:
+    """The position of this photo: behind all but those whose tickets are younger, which move on.
+
+    So photos stand in the order in which they were chosen, whichever check ends first. The row of
+    the product is locked by the caller's counting.
+    """
+    photos = Asset.objects.photos().filter(product_id=upload.product_id)
+    younger = Upload.objects.filter(
+        product_id=upload.product_id, asset__isnull=False, created_at__gt=upload.created_at
+    )
+    before = photos.filter(archived_at=None).exclude(pk__in=younger.values("asset"))
+    last = before.aggregate(last=Max("position"))["last"]
+    place = 0 if last is None else int(last) + 1
+    photos.filter(position__gte=place).update(position=F("position") + 1)
+    return place
 
 
 def _remove(key: str) -> None:

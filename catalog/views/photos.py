@@ -34,7 +34,8 @@ def photo_archive(request: TeamRequest, photo_id: uuid.UUID) -> HttpResponseBase
     text = _("“%(name)s” was removed.") % {"name": photo.name}
     if request.htmx:
         undo = reverse("catalog:photo_restore", args=[request.team.slug, photo.pk])
-        return _toast(HttpResponse(), text, "neutral", undo)
+        response = _toast(HttpResponse(), text, "neutral", undo)
+        return trigger_client_event(response, "photos-changed", after="settle")
     messages.success(request, text)
     return _back(photo)
 

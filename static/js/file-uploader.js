@@ -19,6 +19,7 @@
       this.tiles = [];
       this.active = 0;
       this.previews = Promise.resolve();
+      this.tickets = Promise.resolve();
       this.gallery = this.querySelector(".gallery");
       this.veil = this.querySelector(".drop-veil");
       const on = (target, name, act, options = {}) => target.addEventListener(name, act, { signal: this.gone.signal, ...options });
@@ -56,6 +57,11 @@
         depth = 0;
         over(false);
         this.add(await this.#dropped(event.dataTransfer));
+      });
+      let due = 0;
+      on(document, "photos-changed", () => {
+        clearTimeout(due);
+        due = setTimeout(() => this.#follow(), 300);
       });
       on(window, "beforeunload", (event) => {
         if (this.tiles.some((tile) => ["waiting", "uploading"].includes(tile.dataset.state))) event.preventDefault();
@@ -179,7 +185,10 @@
 
     async #send(tile) {
       const { name, size, type } = tile.file;
-      const ticket = await this.#json(this.dataset.url, "POST", JSON.stringify({ name, size, type }));
+      // One after the other: photos are kept in the order of their tickets, which is that of choosing.
+      const asked = this.tickets.then(() => this.#json(this.dataset.url, "POST", JSON.stringify({ name, size, type })));
+      this.tickets = asked.catch(() => {});
+      const ticket = await asked;
       if (!tile.isConnected) return null;
       const body = new FormData();
       for (const [field, value] of Object.entries(ticket.fields)) body.append(field, value);
@@ -250,6 +259,7 @@
         tile.replaceWith(photo);
         window.htmx?.process(photo);
         this.#summary();
+        this.dispatchEvent(new CustomEvent("photos-changed", { bubbles: true }));
         // Another product has it too: taken all the same, and said.
         const same = answer.duplicate;
         if (same) document.dispatchEvent(new CustomEvent("toast", { detail: { text: `${this.dataset.textDuplicate} ${same.name}`, url: same.url, url_text: same.product } }));
@@ -264,6 +274,21 @@
       link.textContent = answer.duplicate.name;
       text.append(link);
       tile.dataset.duplicate = "";
+    }
+
+    /** Take over from the server's own page what hangs on the photos: the head's actions, which photo is main. */
+    async #follow() {
+      const response = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+      if (!response?.ok || response.redirected) return;
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      for (const now of document.querySelectorAll("[data-follows-photos], .tile[id^=photo-]")) {
+        const then = fresh.getElementById(now.id);
+        const same = !then || (now.matches(".tile") && now.hasAttribute("data-main") === then.hasAttribute("data-main"));
+        if (same || now.contains(document.activeElement) || now.querySelector(":popover-open")) continue;
+        for (const frame of then.querySelectorAll("[data-colour]")) frame.style.setProperty("--average", frame.dataset.colour);
+        now.replaceWith(document.adoptNode(then));
+        window.htmx?.process(then);
+      }
     }
 
     #state(tile, state, text) {

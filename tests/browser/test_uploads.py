@@ -58,6 +58,40 @@ def test_three_files_at_once_of_which_one_is_no_picture(product_page, product, t
     expect(product_page.locator(".tile")).to_have_count(2)
 
 
+def test_the_first_photo_opens_the_way_to_the_studio_and_its_removal_closes_it(
+    product_page, tmp_path
+):
+    way = product_page.get_by_role("link", name="Open in studio")
+    blank = product_page.locator("#product-results").get_by_role("link", name="Open studio")
+    expect(product_page.locator("#product-results .blank")).to_be_visible()
+    expect(way).to_have_count(0)
+    expect(blank).to_have_count(0)
+    choose(product_page, draw_photo(tmp_path / "one.jpg", seed=3))
+    expect(way).to_be_visible(timeout=15_000)
+    expect(blank).to_be_visible()
+    product_page.get_by_role("button", name="Actions for one.jpg").click()
+    product_page.get_by_role("button", name="Remove photo").click()
+    expect(way).to_have_count(0)
+    expect(blank).to_have_count(0)
+
+
+def test_photos_chosen_together_keep_their_order_and_the_first_is_main(product_page, tmp_path):
+    paths = [draw_photo(tmp_path / f"{n}.jpg", seed=n * 9) for n in range(5)]
+    # The first takes longest, and its check ends after others.
+    large = draw_photo(paths[0], seed=1, size=(4000, 5000))
+    choose(product_page, large, *paths[1:])
+    expect(product_page.locator(".tile[id^=photo-]")).to_have_count(5, timeout=30_000)
+    names = product_page.locator(".tile[id^=photo-] .tile__text > :first-child")
+    order = [path.name for path in paths]
+    expect(names).to_have_text(order)
+    main = product_page.locator(".tile[data-main]")
+    expect(main).to_have_count(1)
+    expect(main).to_contain_text("0.jpg")
+    product_page.reload()
+    expect(names).to_have_text(order)
+    expect(main).to_contain_text("0.jpg")
+
+
 def test_the_same_photo_twice_is_named_and_linked(product_page, tmp_path):
     first = draw_photo(tmp_path / "first.jpg", seed=5)
     choose(product_page, first)

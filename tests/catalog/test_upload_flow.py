@@ -18,7 +18,7 @@ from catalog.checking import LEASE, MAX_ATTEMPTS, check_upload
 from catalog.limited import DecoderFailed
 from catalog.models import Asset, Product, Upload
 from catalog.renditions import make_renditions
-from catalog.services import create_product, sweep_catalog
+from catalog.services import create_product, move_photo, set_primary_photo, sweep_catalog
 from catalog.storage import LocalStorage, StorageError
 from catalog.views import uploads as upload_views
 from teams.models import Team, User
@@ -66,6 +66,42 @@ def test_checking_twice_changes_nothing(
     assert check_upload(done.pk) is None
     assert client_of_alice.post(done_url(done)).json()["state"] in {"received", "accepted"}
     assert counts(product) == before
+
+
+@pytest.mark.parametrize("ends", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+def test_photos_stand_in_the_order_of_their_tickets_whichever_check_ends_first(
+    client_of_alice: Client, product: Product, draw: Callable[..., Path], ends: tuple[int, ...]
+) -> None:
+    tickets = []
+    for number in range(3):
+        data = draw(f"{number}.jpg", seed=number * 40).read_bytes()
+        ticket = ask_ticket(client_of_alice, product, f"{number}.jpg", len(data)).json()
+        bring(client_of_alice, ticket, data)
+        client_of_alice.post(ticket["done_url"])
+        tickets.append(ticket)
+    for number in ends:
+        check_upload(tickets[number]["id"])
+    product.refresh_from_db()
+    assert [photo.name for photo in product.assets.all()] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert [photo.position for photo in product.assets.all()] == [0, 1, 2]
+    assert product.primary_photo is not None
+    assert product.primary_photo.name == "0.jpg"
+
+
+def test_a_later_photo_leaves_the_order_and_the_main_photo_that_people_chose(
+    client_of_alice: Client, alice: User, product: Product, draw: Callable[..., Path]
+) -> None:
+    first, second = (
+        upload(client_of_alice, product, draw(f"{n}.jpg", seed=n * 40).read_bytes(), f"{n}.jpg")
+        for n in range(2)
+    )
+    assert first.asset and second.asset
+    move_photo(photo=second.asset, by=alice, by_places=-1)
+    set_primary_photo(photo=second.asset, by=alice)
+    upload(client_of_alice, product, draw("2.jpg", seed=80).read_bytes(), "2.jpg")
+    product.refresh_from_db()
+    assert [photo.name for photo in product.assets.all()] == ["1.jpg", "0.jpg", "2.jpg"]
+    assert product.primary_photo == second.asset
 
 
 def done_url(done: Upload) -> str:
