@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from generation.engine.heartbeat import worker_is_alive
-from generation.models import Job
+from generation.figures import Figures, read_figures
 from teams.access import Right, may
 from teams.models import Membership, Team
-
-#: Counts in the navigation stop here, so that they cost the same for every team.
-COUNT_CAP = 100
 
 #: The navigation entry of each route, by the first word of its name where that decides.
 _SECTIONS = {
@@ -66,19 +62,18 @@ class Shell:
         return {right.value: bool(membership and may(membership, right)) for right in Right}
 
     @cached_property
-    def available(self) -> int:
-        """Credits that the team can spend now."""
-        return self.team.credit_account.available if self.team else 0
+    def offers_studio(self) -> bool:
+        """Whether the navigation leads to the studio; outside a team, of the first one."""
+        membership = self.membership
+        if membership is None and self.teams:
+            user_id = self._request.user.pk
+            membership = Membership.objects.filter(user_id=user_id, team=self.teams[0]).first()
+        return membership is not None and may(membership, Right.LAUNCH)
 
     @cached_property
-    def running(self) -> int:
-        """Unfinished jobs, counted up to COUNT_CAP."""
-        return _capped(Job.objects.for_team(self.team).unfinished()) if self.team else 0
-
-    @cached_property
-    def to_review(self) -> int:
-        """Jobs with results that nobody decided about, counted up to COUNT_CAP."""
-        return _capped(Job.objects.for_team(self.team).awaiting_review()) if self.team else 0
+    def figures(self) -> Figures:
+        """Unfinished jobs, pairs to review and credits of the team."""
+        return read_figures(self.team) if self.team else Figures()
 
     @cached_property
     def section(self) -> str:
@@ -97,7 +92,3 @@ class Shell:
 def shell(request: HttpRequest) -> dict[str, Shell]:
     """Offer the shell's facts to every template as `shell`."""
     return {"shell": Shell(request)}
-
-
-def _capped(rows: QuerySet[Job]) -> int:
-    return rows.order_by()[:COUNT_CAP].count()

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from generation.views import approved, products, queue, review, studio
+from generation.views import approved, products, pulse, queue, review, studio
 
 app_name = "generation"
 
@@ -13,9 +13,12 @@ in_team = [
     path("studio/stage", studio.studio_stage, name="studio_stage"),
     path("studio/photos", studio.photo_list, name="photo_list"),
     path("studio/presets", studio.preset_list, name="preset_list"),
+    path("pulse", pulse.pulse, name="pulse"),
     path("queue/", queue.queue, name="queue"),
     path("queue/poll", queue.queue_poll, name="queue_poll"),
     path("jobs/<uuid:job_id>/", queue.job_detail, name="job_detail"),
+    path("jobs/<uuid:job_id>/poll", queue.job_poll, name="job_poll"),
+    path("jobs/<uuid:job_id>/keep", queue.job_keep, name="job_keep"),
     path("jobs/<uuid:job_id>/cancel", queue.job_cancel, name="job_cancel"),
     path("jobs/<uuid:job_id>/retry", queue.job_retry, name="job_retry"),
     path("jobs/<uuid:job_id>/resolve", queue.job_resolve, name="job_resolve"),
@@ -28,6 +31,11 @@ in_team = [
     path("results/<uuid:output_id>/recover", queue.output_recover, name="output_recover"),
     path("approved/", approved.approved, name="approved"),
     path("products/<uuid:product_id>/results/", products.product_results, name="product_results"),
+    path(
+        "products/<uuid:product_id>/results/poll",
+        products.results_poll,
+        name="product_results_poll",
+    ),
 ]
 
 urlpatterns = [path("t/<slug:team_slug>/", include(in_team))]

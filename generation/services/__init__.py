@@ -8,7 +8,7 @@ from generation.services.review import (
     recover_output,
     undo_decision,
 )
-from generation.services.steering import JobMoved, cancel_job, resolve_unknown
+from generation.services.steering import JobMoved, cancel_job, keep_results, resolve_unknown
 
 __all__ = [
     "DecidedByOther",
@@ -17,6 +17,7 @@ __all__ = [
     "NothingToUndo",
     "cancel_job",
     "decide_output",
+    "keep_results",
     "launch_job",
     "recover_output",
     "resolve_unknown",

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
@@ -22,6 +21,7 @@ from catalog.models import Product
 from catalog.storage import storage
 from catalog.words import search_words
 from generation import services
+from generation.filenames import result_name
 from generation.models import Output
 from generation.operations import OPERATIONS
 from teams.access import Right, may, team_view
@@ -67,7 +67,7 @@ def output_download(request: TeamRequest, output_id: UUID) -> HttpResponse:
         pk=output_id,
         asset__isnull=False,
     )
-    return redirect(storage().url(_asset(output).key, filename=download_name(output)))
+    return redirect(storage().url(_asset(output).key, filename=result_name(output)))
 
 
 @require_POST
@@ -98,15 +98,6 @@ def output_withdraw(request: TeamRequest, output_id: UUID) -> HttpResponse:
     else:
         messages.error(request, text)
     return redirect("generation:approved", request.team.slug)
-
-
-def download_name(output: Output) -> str:
-    """`<sku or product>_<letter>.<ext>`, safe on every file system."""
-    product = output.job.product
-    stem = slugify(product.sku, allow_unicode=True) if product and product.sku else ""
-    stem = stem or (slugify(product.name, allow_unicode=True) if product else "") or "result"
-    extension = {"jpeg": "jpg"}.get(_asset(output).format, _asset(output).format)
-    return f"{stem[:80]}_{output.letter}.{extension}"
 
 
 def _asset(output: Output) -> Any:

@@ -71,5 +71,5 @@ def cost_of_launch(request: TeamRequest, operation: Operation, account: Provider
         )
         ask = [member.user.get_full_name() for member in members]
     paused = account.closed_until is not None and account.closed_until > now()
-    seconds = typical_seconds(request.team, operation.name)
+    seconds = typical_seconds(request.team, operation.name, account)
     return Cost(operation, available, slots, ahead, paused, seconds, ask)

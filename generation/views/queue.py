@@ -21,12 +21,13 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from catalog.keyset import by_time, capped_count, keyset_page
 from generation import services
 from generation.forms import ResolveForm
-from generation.models import Job, Output, State
+from generation.models import Job, JobEvent, Output, State
 from generation.views.rows import (
     DONE,
     FAILED,
     RUNNING,
     WAITING,
+    JobRow,
     attempts_of,
     job_rows,
     jobs_for_rows,
@@ -127,6 +128,16 @@ def job_detail(request: TeamRequest, job_id: UUID) -> TemplateResponse:
     return _job_page(request, _job(request.team, job_id))
 
 
+@require_GET
+@team_view(Right.VIEW)
+def job_poll(request: TeamRequest, job_id: UUID) -> HttpResponse:
+    """The page's changing part with the shell's figures; 204 while the job is as ?seen= tells."""
+    job = get_object_or_404(jobs_for_rows(request.team).prefetch_related(None), pk=job_id)
+    if JobRow(job).mark == request.GET.get("seen"):
+        return HttpResponse(status=204)
+    return _job_page(request, _job(request.team, job_id), template="generation/_job_delta.html")
+
+
 @require_POST
 @team_view(Right.LAUNCH)
 def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
@@ -138,8 +149,17 @@ def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
     elif was_finished or job.is_finished:
         text = _("This job had already ended.")
     else:
-        text = _("It was sent already, so it is charged. Its results will be put aside.")
+        text = _("The results will be put aside. Until they are there, you can still keep them.")
     return _after_change(request, job_id, text)
+
+
+@require_POST
+@team_view(Right.LAUNCH)
+def job_keep(request: TeamRequest, job_id: UUID) -> HttpResponse:
+    """Keep the results of a job that was to have them put aside."""
+    if services.keep_results(job=_job(request.team, job_id), by=request.user):
+        return _after_change(request, job_id, _("The results are kept."))
+    return _after_change(request, job_id, _("This job had already ended."), tone="negative")
 
 
 @require_POST
@@ -192,7 +212,12 @@ def output_recover(request: TeamRequest, output_id: UUID) -> HttpResponse:
 
 
 def _job_page(
-    request: TeamRequest, job: Job, *, form: ResolveForm | None = None, status: int = 200
+    request: TeamRequest,
+    job: Job,
+    *,
+    form: ResolveForm | None = None,
+    status: int = 200,
+    template: str = "generation/job_detail.html",
 ) -> TemplateResponse:
     [row] = job_rows([job], request.team)
     manages = may(request.membership, Right.MANAGE_TEAM)
@@ -200,7 +225,7 @@ def _job_page(
         "row": row,
         "job": job,
         "outputs": list(job.outputs.all()),
-        "events": list(job.events.all()),
+        "steps": _steps(job),
         "attempts": attempts_of(job) if manages else [],
         "entries": list(
             LedgerEntry.objects.filter(account__team=request.team, job=str(job.pk)).order_by("seq")
@@ -210,7 +235,20 @@ def _job_page(
         "may_review": may(request.membership, Right.REVIEW),
         "form": form,
     }
-    return TemplateResponse(request, "generation/job_detail.html", context, status=status)
+    return TemplateResponse(request, template, context, status=status)
+
+
+def _steps(job: Job) -> list[tuple[str, str, JobEvent]]:
+    """The history as (what, note, event). A note within the same state is a step of its own."""
+    steps: list[tuple[str, str, JobEvent]] = []
+    before = ""
+    for event in job.events.all():
+        if event.state == before and event.note:
+            steps.append((event.note, "", event))
+        else:
+            steps.append((str(State(event.state).label), event.note, event))
+        before = event.state
+    return steps
 
 
 def _job(team: Team, job_id: UUID) -> Job:

@@ -30,6 +30,8 @@ from teams.http import TeamRequest
 from teams.models import Team
 
 PAIRS_SHOWN = 24
+#: A toast about a decision replaces the last one, and goes when that is taken back.
+DECISION_TOAST = "decision"
 
 
 @require_safe
@@ -93,7 +95,10 @@ def output_decide(request: TeamRequest, output_id: UUID) -> HttpResponse:
     except ValueError as refused:
         messages.error(request, str(refused))
         return _to_room(request, output.job_id)
-    text = _verdict_text(wanted["verdict"]) % {"letter": output.letter}
+    text = _verdict_text(wanted["verdict"]) % {
+        "letter": output.letter,
+        "title": output.job.product.name if output.job.product else _("Result"),
+    }
     undo = reverse("generation:output_undo", args=[request.team.slug, output.pk])
     return _decided(request, output_id, text, undo)
 
@@ -120,7 +125,9 @@ def output_undo(request: TeamRequest, output_id: UUID) -> HttpResponse:
         response = _pane_answer(request, _output(request.team, output_id))
     else:
         response = HttpResponseLocation(room, target="#room", swap="outerHTML")
-    trigger_client_event(response, "toast", {"text": text, "tone": tone})
+    # What was taken back is seen in the pane; only a refusal needs words.
+    said = "" if tone == "positive" else text
+    trigger_client_event(response, "toast", {"text": said, "tone": tone, "kind": DECISION_TOAST})
     return trigger_client_event(response, "undone", {"output": str(output_id)}, after="settle")
 
 
@@ -137,7 +144,8 @@ def _decided(request: TeamRequest, output_id: UUID, text: str, undo: str) -> Htt
             following = room.next_waiting.pk if room.next_waiting else output.job_id
         return _to_room(request, following)
     response = _pane_answer(request, output)
-    trigger_client_event(response, "toast", {"text": text, "tone": "positive", "undo_url": undo})
+    toast = {"text": text, "tone": "positive", "undo_url": undo, "kind": DECISION_TOAST}
+    trigger_client_event(response, "toast", toast)
     return trigger_client_event(
         response,
         "decided",
@@ -197,13 +205,13 @@ def _to_room(request: TeamRequest, job_id: UUID) -> HttpResponse:
 
 def _verdict_text(verdict: str) -> str:
     return {
-        Output.Verdict.APPROVED.value: _("%(letter)s approved."),
-        Output.Verdict.REJECTED.value: _("%(letter)s rejected."),
-        Output.Verdict.CHANGES_REQUESTED.value: _("Changes requested for %(letter)s."),
+        Output.Verdict.APPROVED.value: _("%(title)s: %(letter)s approved."),
+        Output.Verdict.REJECTED.value: _("%(title)s: %(letter)s rejected."),
+        Output.Verdict.CHANGES_REQUESTED.value: _("%(title)s: changes of %(letter)s requested."),
     }[verdict]
 
 
 def _output(team: Team, output_id: UUID) -> Output:
     return get_object_or_404(
-        Output.objects.select_related("job", "decided_by"), team=team, pk=output_id
+        Output.objects.select_related("job__product", "decided_by"), team=team, pk=output_id
     )

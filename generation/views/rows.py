@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from catalog.models import Asset
-from generation.models import Attempt, Job, JobInput, Output, Preset, State
+from generation.models import Attempt, Job, JobInput, Output, Preset, ProviderAccount, State
 from generation.models.jobs import JobQuerySet
 from generation.operations import OPERATIONS, Operation
 from teams.models import Team
@@ -46,6 +46,8 @@ ICONS: dict[str, str] = {
     State.COLLECTING: "download",
 }
 PROGRESS_STOPS_AT = 95
+#: What the sandbox usually needs; the operations tell what providers need.
+SANDBOX_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,16 @@ class Progress:
 class JobRow:
     """One job with what its rows and pages say about it."""
 
-    def __init__(self, job: Job, *, typical: dict[str, int], at: datetime) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        typical: dict[tuple[str, int], int] | None = None,
+        at: datetime | None = None,
+    ) -> None:
         self.job = job
-        self._typical = typical
-        self._at = at
+        self._typical = typical or {}
+        self._at = at or now()
 
     @property
     def operation(self) -> Operation | None:
@@ -102,6 +110,19 @@ class JobRow:
             if entry.preset
         ]
 
+    @property
+    def mark(self) -> str:
+        """What pages show of the job, in short: another mark, another look."""
+        job = self.job
+        asides = f"{int(job.discard_requested_at is not None)}{int(self.is_put_aside)}"
+        counts = f"{job.outputs_delivered}{job.outputs_waiting}{job.outputs_approved}"
+        return f"{job.state}-{job.attempt_count}-{asides}-{counts}"
+
+    @property
+    def settings_text(self) -> str:
+        """The names of the chosen presets: "Mei · Studio sage"."""
+        return " · ".join(str(preset) for _label, preset in self.presets)
+
     @cached_property
     def outputs(self) -> list[Output]:
         """The results by index, discarded ones left out."""
@@ -117,22 +138,31 @@ class JobRow:
     @property
     def tone(self) -> str:
         """The colour of the state's badge."""
-        return TONES.get(self.job.state, "neutral")
+        return "neutral" if self.is_put_aside else TONES.get(self.job.state, "neutral")
 
     @property
     def icon(self) -> str:
         """The icon of the state's badge."""
-        return ICONS.get(self.job.state, "clock")
+        return "archive" if self.is_put_aside else ICONS.get(self.job.state, "clock")
 
     @property
     def state_label(self) -> str:
         """The state in a customer's words."""
         job = self.job
         if job.discard_requested_at and not job.is_finished:
-            return _("Cancelling, already sent")
+            return _("Results are put aside")
+        if self.is_put_aside:
+            return _("Put aside")
         if job.state in DONE and not job.outputs_waiting:
             return _("Reviewed")
         return str(State(job.state).label)
+
+    @property
+    def is_put_aside(self) -> bool:
+        """Whether its results were filed unseen, and none was brought back since."""
+        job = self.job
+        seen = job.outputs_waiting or job.outputs_approved
+        return job.state in DONE and not seen and bool(getattr(job, "was_put_aside", False))
 
     @property
     def is_active(self) -> bool:
@@ -146,7 +176,9 @@ class JobRow:
         if job.state != State.RUNNING or job.submitted_at is None:
             return None
         elapsed = max(0, int((self._at - job.submitted_at).total_seconds()))
-        return Progress(elapsed, self._typical.get(job.operation, 60))
+        return Progress(
+            elapsed, self._typical.get((job.operation, job.account_id), SANDBOX_SECONDS)
+        )
 
     @property
     def took(self) -> int | None:
@@ -169,7 +201,7 @@ class JobRow:
     @property
     def can_review(self) -> bool:
         """Whether there are pictures to look at."""
-        return self.job.state in DONE
+        return self.job.state in DONE and not self.is_put_aside
 
     @property
     def can_cancel(self) -> bool:
@@ -181,6 +213,11 @@ class JobRow:
         """Whether it was sent, so that only its results can be put aside; it is still paid."""
         job = self.job
         return not job.is_finished and not job.is_cancellable and job.discard_requested_at is None
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether its results, still being made, can be kept after all."""
+        return not self.job.is_finished and self.job.discard_requested_at is not None
 
     @property
     def retried(self) -> bool:
@@ -218,35 +255,45 @@ def jobs_for_rows(team: Team) -> JobQuerySet:
     """Jobs of a team with everything a row shows, in a constant number of queries."""
     rows: JobQuerySet = (
         Job.objects.for_team(team)
-        .select_related("product", "requested_by")
+        .select_related("product", "requested_by", "account")
         .prefetch_related(
             Prefetch("inputs", JobInput.objects.select_related("asset", "preset").order_by("pk")),
             "inputs__asset__renditions",
         )
-        .annotate(was_retried=Exists(Job.objects.filter(retry_of=OuterRef("pk"))))
+        .annotate(
+            was_retried=Exists(Job.objects.filter(retry_of=OuterRef("pk"))),
+            was_put_aside=Exists(Output.objects.filter(job=OuterRef("pk"), discarded=True)),
+        )
     )
     return rows
 
 
 def job_rows(jobs: list[Job], team: Team) -> list[JobRow]:
     """Rows for jobs read by `jobs_for_rows`; one more query if any of them is at work."""
-    running = {job.operation for job in jobs if job.state == State.RUNNING}
-    typical = {operation: typical_seconds(team, operation) for operation in sorted(running)}
+    kinds = {(j.operation, j.account_id): j.account for j in jobs if j.state == State.RUNNING}
+    typical = {kind: typical_seconds(team, kind[0], account) for kind, account in kinds.items()}
     at = now()
     return [JobRow(job, typical=typical, at=at) for job in jobs]
 
 
-def typical_seconds(team: Team, operation: str) -> int:
-    """The median of the team's latest twenty such jobs, else the table's figure. Seconds."""
+def typical_seconds(team: Team, operation: str, account: ProviderAccount) -> int:
+    """The median of the team's latest twenty such jobs there, else what is known of it. Seconds."""
     recent = (
         Job.objects.for_team(team)
-        .filter(operation=operation, submitted_at__isnull=False, remote_ended_at__isnull=False)
+        .filter(
+            operation=operation,
+            account=account,
+            submitted_at__isnull=False,
+            remote_ended_at__isnull=False,
+        )
         .order_by("-created_at", "-id")
         .values_list("submitted_at", "remote_ended_at")[:20]
     )
     seconds = [(end - start).total_seconds() for start, end in recent if start and end]
     if seconds:
         return max(1, round(median(seconds)))
+    if account.is_sandbox:
+        return SANDBOX_SECONDS
     known = OPERATIONS.get(operation)
     return known.typical_seconds if known else 60
 

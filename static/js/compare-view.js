@@ -96,10 +96,26 @@
       this.#set(1, 0, 0);
     }
 
-    // Full size is one pixel of the picture on one pixel of the page, and never less than twice the fit.
+    // Full size is one pixel of the judged picture on one pixel of the page. A picture smaller than its box is there
+    // at fit already, so that the closest look is twice the fit.
     #full() {
-      const image = this.#clip()?.querySelector("img");
-      return image ? limit(Number(image.getAttribute("width")) / this.#clip().clientWidth, 2, MAX) : 2;
+      const scale = this.#scale();
+      return scale > 1 ? Math.min(scale, MAX) : 2;
+    }
+
+    // How many pixels of the picture lie on one pixel of the page at fit.
+    #scale() {
+      const judged = this.querySelector("[data-focused] .pane__clip");
+      const clip = judged?.clientWidth ? judged : this.#clip();
+      const image = clip?.querySelector("img");
+      if (!image) return 1;
+      const [width, height] = ["width", "height"].map((name) => Number(image.getAttribute(name)));
+      return Math.max(width / clip.clientWidth, height / clip.clientHeight) || 1;
+    }
+
+    // 100 is full size; 0 stands for fit.
+    get percent() {
+      return this.zoom > 1 ? Math.round((this.zoom / this.#scale()) * 100) : 0;
     }
 
     #clip() {

@@ -1,4 +1,4 @@
-// Grids of radio buttons: up and down arrows move by a row, as the eye does; left and right stay the browser's.
+// Grids of radio buttons: up and down arrows move by a row, as the eye does; left and right stay the browser's. What is chosen stands in the address.
 (() => {
   "use strict";
   const columns = (radios) => {
@@ -21,6 +21,14 @@
   // The chosen one comes into view inside its grid when keys move it.
   document.addEventListener("change", (event) => {
     if (event.target.closest?.("[data-picker]")) event.target.closest("label").scrollIntoView({ block: "nearest" });
+  });
+  // The address keeps what is chosen, so that a reload and a shared link open with it.
+  document.addEventListener("change", (event) => {
+    const form = event.target.matches?.("#studio input[type=radio]") && event.target.form;
+    if (!form) return;
+    const chosen = new URLSearchParams();
+    for (const radio of form.querySelectorAll("input[type=radio]:checked")) if (radio.value) chosen.set(radio.name, radio.value);
+    history.replaceState(history.state, "", `?${chosen}`);
   });
   // Enter in a search field searches; it does not launch.
   document.addEventListener("keydown", (event) => {

@@ -70,11 +70,6 @@
   };
   const poll = () => document.getElementById("queue-poller")?.dispatchEvent(new CustomEvent("poll"));
   document.addEventListener("queue-changed", poll);
-  // While nothing is active nobody asks; a tab that comes back asks once.
-  document.addEventListener("visibilitychange", () => {
-    const poller = document.getElementById("queue-poller");
-    if (!document.hidden && poller && poller.dataset.poll === undefined) poll();
-  });
   start();
   setInterval(tick, 1000);
 })();

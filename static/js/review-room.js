@@ -39,10 +39,19 @@
     const label = room().querySelector("[data-zoom-label]");
     if (label) {
       label.dataset.fit ??= label.textContent;
-      label.textContent = compare.zoom > 1 ? `${Math.round(compare.zoom * 100)} %` : label.dataset.fit;
+      label.textContent = compare.percent ? `${compare.percent} %` : label.dataset.fit;
     }
     room().dataset.mode = mode;
+    place();
   };
+  // Toasts are placed by these: above the filmstrip, or on a small screen at the top of the picture.
+  const place = () => {
+    const cell = all(".pane__cell").find((one) => one.clientHeight);
+    const strip = room().querySelector(".strip").getBoundingClientRect();
+    doc.body.style.setProperty("--strip-height", `${Math.round(Math.max(0, innerHeight - strip.top))}px`);
+    if (cell) doc.body.style.setProperty("--picture-top", `${Math.round(Math.max(0, cell.getBoundingClientRect().top))}px`);
+  };
+  addEventListener("resize", () => room() && place());
   doc.addEventListener("comparechange", refresh);
 
   // --- Panels -----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // Toasts: `toast` events (from scripts, or from the HX-Trigger header) become short messages.
-// detail: {text, tone, detail, undo_url, url, url_text}. Errors stay; the others leave after six seconds, ten with an undo.
+// detail: {text, tone, detail, undo_url, url, url_text, kind}. A toast replaces the last of its kind; an empty text only takes that away. Errors stay; the others leave after six seconds, ten with an undo.
 (() => {
   "use strict";
   const region = document.getElementById("toasts");
@@ -56,9 +56,11 @@
   };
 
   document.addEventListener("toast", (event) => {
-    const { text, tone = "", detail = "", undo_url: url = "", url: link = "", url_text: linkText = "" } = event.detail ?? {};
+    const { text, tone = "", detail = "", undo_url: url = "", url: link = "", url_text: linkText = "", kind = "" } = event.detail ?? {};
+    if (kind) for (const last of region.querySelectorAll(`[data-kind="${CSS.escape(kind)}"]`)) last.remove();
     if (!text) return;
     const toast = template.content.firstElementChild.cloneNode(true);
+    if (kind) toast.dataset.kind = kind;
     if (tone) toast.classList.add(`toast--${tone}`);
     const place = toast.querySelector(".toast__text");
     place.textContent = text;

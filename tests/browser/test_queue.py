@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from playwright.sync_api import expect
 
-from generation.models import Job
+from generation.models import Job, ProviderAccount
 from generation.transitions import advance
 from teams.credits import grant
 from tests.factories import deliver_swap, launch_swap, make_product
@@ -17,6 +17,7 @@ def test_rows_change_in_place_and_the_focus_stays(live_server, live_team, alice,
     with transaction.atomic():
         grant(team=live_team, amount=40, actor="tests", reason="For tests", key="queue")
     job, other = launch_swap(live_team), launch_swap(live_team)
+    ProviderAccount.objects.update(is_sandbox=False)
     page = sign_in(alice)
     page.goto(live_server.url + reverse("generation:queue", args=[live_team.slug]))
     expect(page).to_have_title("(2) Queue · Atelier · Diptych")
@@ -72,3 +73,32 @@ def test_pages_of_jobs_read_without_a_script(live_server, live_team, alice, brow
     page.locator(f"#cancel-{job.pk}").click()
     expect(page.locator(f"#job-{job.pk}")).to_contain_text("4 credits returned")
     context.close()
+
+
+def test_pages_follow_a_job_without_a_reload(live_server, live_team, alice, photo, sign_in):
+    with transaction.atomic():
+        grant(team=live_team, amount=40, actor="tests", reason="For tests", key="queue")
+    first = launch_swap(live_team, photo=photo)
+    page = sign_in(alice)
+    page.goto(live_server.url + reverse("generation:job_detail", args=[live_team.slug, first.pk]))
+    expect(page.locator("#nav-running")).to_contain_text("1")
+    deliver_swap(live_team, job=first)
+    expect(page.locator("#job")).to_contain_text("Ready for review")
+    expect(page.get_by_alt_text("Result B")).to_be_visible()
+    expect(page.locator("#job")).to_contain_text("4 credits spent")
+    expect(page.locator("#nav-running")).to_be_hidden()
+
+    second = launch_swap(live_team, photo=photo)
+    page.goto(live_server.url + photo.product.get_absolute_url())
+    made = page.locator(f"#made-{second.pk}")
+    expect(made).to_contain_text("Waiting")
+    deliver_swap(live_team, job=second)
+    expect(made).to_contain_text("Ready for review")
+    expect(page.locator("#nav-to-review")).to_contain_text("2")
+
+    third = launch_swap(live_team, photo=photo)
+    page.goto(live_server.url + reverse("generation:approved", args=[live_team.slug]))
+    expect(page.locator("#credit-chip")).to_contain_text("28 credits")
+    deliver_swap(live_team, job=third, delivered=0)
+    expect(page.locator("#credit-chip")).to_contain_text("32 credits", timeout=9000)
+    expect(page.locator("#nav-running")).to_be_hidden()

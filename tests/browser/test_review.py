@@ -110,6 +110,50 @@ def test_all_boxes_are_equal_and_share_zoom_and_pan(room):
     expect(room.locator("[data-zoom-label]")).to_have_text("Fit")
 
 
+def test_full_size_is_a_pixel_of_the_picture_on_a_pixel_of_the_page(room):
+    label = room.locator("[data-zoom-label]")
+    expect(label).to_have_text("Fit")
+    # As large a picture as a provider delivers; the test's own is smaller than its box.
+    room.locator("#pane-A img").evaluate("one => { one.width = 1600; one.height = 2000; }")
+    room.keyboard.press("z")
+    expect(label).to_have_text("100 %")
+    shown = room.locator("#pane-A img").evaluate("one => one.getBoundingClientRect().width")
+    assert shown == pytest.approx(1600, rel=0.01)
+    room.keyboard.press("z")
+    expect(label).to_have_text("Fit")
+
+
+def test_one_toast_speaks_of_decisions_and_covers_no_control(room, pairs):
+    toasts = room.locator("#toasts .toast")
+    room.keyboard.press("a")
+    expect(toasts).to_contain_text("Linen shirt: A approved.")
+    for width, height in ((1280, 860), (390, 844)):
+        room.set_viewport_size({"width": width, "height": height})
+        box = toasts.bounding_box()
+        controls = room.locator("#room :is(a, button):visible").evaluate_all(
+            "all => all.map((one) => one.getBoundingClientRect().toJSON())"
+        )
+        assert not [
+            other
+            for other in controls
+            if other["left"] < box["x"] + box["width"]
+            and other["right"] > box["x"]
+            and other["top"] < box["y"] + box["height"]
+            and other["bottom"] > box["y"]
+        ]
+    room.set_viewport_size({"width": 1280, "height": 860})
+    room.keyboard.press("u")
+    expect(room.locator("#head-A")).to_contain_text("Waiting")
+    expect(toasts).to_have_count(0)
+    room.keyboard.press("x")
+    expect(toasts).to_contain_text("Linen shirt: A rejected.")
+    room.keyboard.press("2")
+    room.keyboard.press("a")
+    arrive(room, pairs[1])
+    expect(toasts).to_have_count(1)
+    expect(toasts).to_contain_text("Linen shirt: B approved.")
+
+
 def test_views_change_by_key_and_the_slider_is_a_range(room):
     view = room.locator("compare-view")
     room.keyboard.press("m")
@@ -146,7 +190,8 @@ def test_a_decision_that_came_first_is_shown_before_it_is_replaced(room, bob, pa
     conflict = room.locator("#actions-A")
     expect(conflict).to_contain_text("Approved by Bob Baker")
     assert verdicts(pairs[0]) == ["approved", "waiting"]
-    expect(room.locator("#override-A")).to_be_focused()
+    expect(room.locator("#keep-A")).to_be_focused()
+    room.keyboard.press("Tab")
     room.keyboard.press("Enter")
     expect(room.locator("#head-A")).to_contain_text("Rejected")
     assert verdicts(pairs[0]) == ["rejected", "waiting"]

@@ -76,3 +76,18 @@ def test_more_faces_load_in_place_and_arrows_walk_the_grid_by_rows(studio):
     expect(faces.nth(below)).to_be_checked()
     studio.get_by_role("searchbox", name="Find a model by name").fill("Model 20")
     expect(faces).to_have_count(2)  # The chosen one stays beside what was found.
+
+
+def test_what_is_chosen_outlives_a_reload_and_the_launch_starts_the_figures(studio):
+    studio.get_by_role("radio", name="Linen shirt, front.jpg").check(force=True)
+    studio.locator("#choices-model input[type=radio]").nth(2).check(force=True)
+    studio.locator("#choices-scene input[type=radio]").nth(1).check(force=True)
+    chosen = "all => all.map((one) => one.value)"
+    before = studio.locator("#studio input:checked").evaluate_all(chosen)
+    studio.reload()
+    assert studio.locator("#studio input:checked").evaluate_all(chosen) == before
+    expect(studio.locator(".plan")).to_contain_text("front.jpg")
+    expect(studio.locator("#launch")).to_contain_text("Takes about 10 s.")
+    assert studio.locator("#pulse").get_attribute("data-poll") is None
+    studio.get_by_role("button", name="Launch").click()
+    expect(studio.locator("#pulse")).to_have_attribute("data-poll", "4000")

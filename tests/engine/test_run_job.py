@@ -53,7 +53,8 @@ def test_writes_two_pictures_and_tells_it_as_json(sandbox, start_engine, team, p
     assert failure is None
     told = json.loads(out.splitlines()[-1])
     job = Job.objects.get()
-    paths = [str(tmp_path / "out" / f"red-coat-{letter}.png") for letter in "AB"]
+    names = [f"shell-jobs_{str(job.pk)[:8]}_{letter}.png" for letter in "AB"]
+    paths = [str(tmp_path / "out" / name) for name in names]
     assert told == {
         "job": str(job.pk),
         "state": "succeeded",
@@ -85,7 +86,9 @@ def test_a_partial_job_writes_what_came_and_fails(sandbox, start_engine, team, p
     assert failure == "The image could not be generated."
     told = json.loads(out.splitlines()[-1])
     assert (told["state"], told["credits_charged"]) == ("partial", 2)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["red-coat-A.png"]
+    assert told["error"] == failure
+    name = f"sku-1_{told['job'][:8]}_A.png"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
 
 
 def test_without_a_worker_nothing_is_launched(sandbox, team, photo, tmp_path):
@@ -97,6 +100,7 @@ def test_without_a_worker_nothing_is_launched(sandbox, team, photo, tmp_path):
         "state": "not_launched",
         "credits_charged": 0,
         "outputs": [],
+        "error": failure,
     }
     assert not Job.objects.exists()
 
@@ -110,7 +114,9 @@ def test_mistakes_are_named(sandbox, start_engine, team, photo, tmp_path):
     for arguments, sentence in (
         ((team, tmp_path / "none.jpg", tmp_path), "There is no file"),
         ((team, photo, tmp_path, "--product", "NONE"), "no product with the SKU 'NONE'"),
-        ((team, photo, tmp_path, "--preset", "NONE"), "No preset 'NONE' is offered"),
+        ((team, photo, photo), "red coat.jpg cannot be the folder for the results."),
+        ((team, photo, tmp_path, "--preset", "NONE"), "No model 'NONE' is offered. Some that are:"),
+        ((team, photo, tmp_path, "--scene", "NONE"), "The provider offers no scene now."),
         ((team, text, tmp_path), ""),
     ):
         failure, _out, _err = run(*arguments)

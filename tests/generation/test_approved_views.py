@@ -88,17 +88,18 @@ def test_an_empty_gallery_leads_to_the_review(team, client):
 @pytest.mark.parametrize(
     ("name", "sku", "index", "file_name"),
     [
-        ("Linen shirt", "LS-1", 0, "ls-1_A.png"),
-        ("Linen shirt", "", 1, "linen-shirt_B.png"),
-        ("../../etc", "", 0, "etc_A.png"),
-        ("Größe 36/38", "", 0, "größe-3638_A.png"),
-        ("!!!", "", 0, "result_A.png"),
+        ("Linen shirt", "LS-1", 0, "ls-1_{job}_A.png"),
+        ("Linen shirt", "", 1, "linen-shirt_{job}_B.png"),
+        ("../../etc", "", 0, "etc_{job}_A.png"),
+        ("Größe 36/38", "", 0, "größe-3638_{job}_A.png"),
+        ("!!!", "", 0, "result_{job}_A.png"),
     ],
 )
 def test_a_download_is_the_delivered_file_under_a_telling_name(
     team, client, name, sku, index, file_name
 ):
     output = approve(team, name, sku, index)
+    file_name = file_name.format(job=str(output.job_id)[:8])
     answer = client.get(address(team, "output_download", output.pk), follow=True)
     assert answer.status_code == 200
     assert answer["Content-Type"] == "image/png"

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from generation.models import Attempt, Job, State
+from generation.models import Attempt, Job, ProviderAccount, State
 from generation.transitions import advance
 from generation.views.queue import EPOCH, MICROSECOND
 from generation.views.rows import job_rows, jobs_for_rows
@@ -100,11 +100,18 @@ def test_credits_are_told_in_words(team):
 
 
 def test_progress_is_time_and_stops_at_95_percent(team):
-    early = row_of(team, make_running(team, 12)).progress
+    job = make_running(team, 12)
+    ProviderAccount.objects.update(is_sandbox=False)
+    early = row_of(team, job).progress
     assert (early.elapsed, early.typical, early.percent, early.is_late) == (12, 60, 20, False)
     Job.objects.update(submitted_at=now() - timedelta(seconds=75))
     late = row_of(team, Job.objects.get()).progress
     assert (late.elapsed, late.percent, late.is_late) == (75, 95, True)
+
+
+def test_the_sandbox_is_not_as_slow_as_a_provider(team):
+    progress = row_of(team, make_running(team, 4)).progress
+    assert (progress.elapsed, progress.typical, progress.percent) == (4, 10, 40)
 
 
 def test_pages_of_the_queue_follow_one_another_without_gap(team, client, monkeypatch):
@@ -159,11 +166,90 @@ def test_a_poll_looks_back_three_seconds(team, client):
     assert f'id="job-{job.pk}"' in answer.text
 
 
-def test_nobody_asks_while_nothing_is_active(team, client):
+def test_an_idle_queue_asks_slowly_for_jobs_that_start_elsewhere(team, client):
     job = launch_swap(team)
-    assert "data-poll=" in client.get(address(team, "queue")).text
+    assert 'data-poll="1500"' in client.get(address(team, "queue")).text
     deliver_swap(team, job=job)
-    assert "data-poll=" not in client.get(address(team, "queue")).text
+    assert 'data-poll="10000"' in client.get(address(team, "queue")).text
+
+
+def test_every_page_asks_for_its_figures_while_a_job_is_unfinished(team, client, count_queries):
+    job = launch_swap(team)
+    page = client.get(address(team, "approved"))
+    assert 'id="pulse" data-poll="4000"' in page.text
+    seen = str(page.context["shell"].figures)
+    assert seen == "1.0.196"
+    assert client.get(address(team, "pulse", seen=seen), headers=HTMX).status_code == 204
+    assert count_queries(lambda: client.get(address(team, "pulse", seen=seen))) <= 6
+    deliver_swap(team, job=job)
+    answer = client.get(address(team, "pulse", seen=seen), headers=HTMX)
+    assert answer.status_code == 200
+    assert 'id="nav-to-review" hx-swap-oob="true">1' in answer.text
+    assert "seen=0.1.196" in answer.text
+    assert "data-poll=" not in answer.text
+    assert "data-poll=" not in client.get(address(team, "approved")).text
+
+
+def test_the_job_page_follows_its_job_until_it_ends(team, client, count_queries):
+    job = make_running(team, 5)
+    page = client.get(address(team, "job_detail", job.pk))
+    seen = page.context["row"].mark
+    assert f"seen={seen}" in page.text
+    poll = address(team, "job_poll", job.pk, seen=seen)
+    assert client.get(poll, headers=HTMX).status_code == 204
+    assert count_queries(lambda: client.get(poll, headers=HTMX)) <= 5
+    Job.objects.filter(pk=job.pk).update(slot=None, state="collecting")
+    job.refresh_from_db()
+    deliver_swap(team, job=job)
+    answer = client.get(poll, headers=HTMX)
+    assert "4 credits spent" in answer.text
+    assert 'id="credit-chip"' in answer.text
+    assert "data-poll=" not in answer.text
+    foreign = launch_swap(make_team())
+    assert client.get(address(team, "job_poll", foreign.pk)).status_code == 404
+
+
+def test_results_that_are_to_be_put_aside_can_be_kept_while_they_are_made(team, client):
+    job = make_running(team, 5)
+    page = client.get(address(team, "job_detail", job.pk))
+    assert "The provider has this job already" in page.text
+    client.post(address(team, "job_cancel", job.pk))
+    assert row_of(team, job).state_label == "Results are put aside"
+    page = client.get(address(team, "job_detail", job.pk))
+    assert [what for what, _note, _event in page.context["steps"]].count("Working") == 1
+    client.post(address(team, "job_keep", job.pk))
+    job.refresh_from_db()
+    assert (job.state, job.discard_requested_at) == (State.RUNNING, None)
+    assert row_of(team, job).state_label == "Working"
+
+
+def test_a_job_that_ended_has_no_results_to_keep(team, client):
+    job = deliver_swap(team)
+    answer = client.post(address(team, "job_keep", job.pk), follow=True)
+    assert "This job had already ended." in answer.text
+    client.force_login(add_member(team, Role.REVIEWER))
+    assert client.post(address(team, "job_keep", job.pk)).status_code == 403
+
+
+def test_results_put_aside_are_called_so_at_the_end(team, client):
+    job = deliver_swap(team)
+    job.outputs.update(discarded=True)
+    Job.objects.update(outputs_waiting=0, discard_requested_at=now())
+    row = row_of(team, job)
+    assert (row.state_label, row.tone, row.can_review) == ("Put aside", "neutral", False)
+
+
+def test_rows_name_the_model_and_the_scene(team, client):
+    row = row_of(team, launch_swap(team))
+    assert row.settings_text
+    assert row.settings_text in client.get(address(team, "queue")).text
+
+
+def test_reviewers_are_not_led_to_the_studio(team, client):
+    assert 'data-go="s"' in client.get(address(team, "queue")).text
+    client.force_login(add_member(team, Role.REVIEWER))
+    for page in (address(team, "queue"), reverse("teams:profile")):
+        assert 'data-go="s"' not in client.get(page).text
 
 
 def test_cancelling_returns_the_credits_and_the_row(team, client):
@@ -203,7 +289,7 @@ def test_the_job_page_shows_its_history_and_the_ledger_rows_of_this_job(team, cl
         ("settle", -2, -4),
     ]
     assert "The missing result was not charged." in page.text
-    assert page.context["events"][-1].state == State.PARTIAL
+    assert page.context["steps"][-1][2].state == State.PARTIAL
 
 
 def test_trace_ids_are_for_admins(team, client):
@@ -309,7 +395,29 @@ def test_a_product_shows_its_results(team, client):
     page = client.get(address(team, "product_results", product.pk), headers=HTMX)
     assert [row.job for row in page.context["rows"]] == [job]
     assert address(team, "review_detail", job.pk) in page.text
+    assert "data-poll=" not in page.text
     bare = make_product(team)
     assert "No results yet" in client.get(address(team, "product_results", bare.pk)).text
     foreign = make_product(make_team())
     assert client.get(address(team, "product_results", foreign.pk)).status_code == 404
+
+
+def test_the_results_of_a_product_follow_its_unfinished_jobs(team, client, count_queries):
+    product = make_product(team, "Silk blouse")
+    photo = make_photo(product)
+    done = deliver_swap(team, job=launch_swap(team, photo=photo))
+    job = launch_swap(team, photo=photo)
+    page = client.get(address(team, "product_results", product.pk), headers=HTMX)
+    [(_name, seen)] = page.context["watched"]
+    assert seen.startswith(f"{job.pk}:queued")
+    poll = address(team, "product_results_poll", product.pk, seen=seen)
+    assert client.get(poll, headers=HTMX).status_code == 204
+    few = count_queries(lambda: client.get(poll, headers=HTMX))
+    assert few <= 5
+    deliver_swap(team, job=job)
+    answer = client.get(poll, headers=HTMX)
+    assert f'id="made-{job.pk}" hx-swap-oob="true"' in answer.text
+    assert f"made-{done.pk}" not in answer.text
+    assert "data-poll=" not in answer.text
+    made_up = address(team, "product_results_poll", product.pk, seen=["x", "1:2", ""])
+    assert client.get(made_up).status_code == 204

@@ -116,11 +116,11 @@ def test_approving_without_a_script_stores_who_and_when_and_stays_until_all_is_d
 
 
 def test_a_decision_by_htmx_brings_the_pane_and_says_whether_the_pair_is_complete(team, client):
-    _, a, b = pair(team)
+    job, a, b = pair(team)
     first = decide(client, a, "approved", HTMX)
     assert 'id="actions-A"' in first.text
     assert 'id="actions-B"' not in first.text
-    assert json.loads(first["HX-Trigger"])["toast"]["text"] == "A approved."
+    assert json.loads(first["HX-Trigger"])["toast"]["text"] == f"{job.product.name}: A approved."
     assert json.loads(first["HX-Trigger-After-Settle"])["decided"]["complete"] is False
     second = decide(client, b, "rejected", HTMX)
     assert json.loads(second["HX-Trigger-After-Settle"])["decided"]["complete"] is True

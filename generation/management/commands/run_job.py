@@ -8,7 +8,6 @@ job, a refusal and a time-out give 1 (what was delivered is still written).
 from __future__ import annotations
 
 import json
-import re
 import time
 import uuid
 from argparse import ArgumentParser
@@ -22,6 +21,7 @@ from catalog.models import Asset, Product, Upload
 from catalog.services import UploadRefused, create_product, finish_upload, start_upload
 from catalog.storage import INCOMING_TYPE, storage
 from generation.engine.heartbeat import worker_is_alive
+from generation.filenames import result_name
 from generation.models import Job, Output, Preset, State
 from generation.operations import OPERATIONS, InputKind
 from generation.providers.registry import current_account
@@ -33,7 +33,8 @@ PRODUCT = "Shell jobs"
 """The product that photos from the shell belong to unless --product names another."""
 
 _LOOK_EVERY = 0.3
-_EXTENSIONS = {"jpeg": "jpg"}
+_NAMES_TOLD = 10
+_KIND_WORDS = {InputKind.MODEL_PRESET: "model", InputKind.SCENE_PRESET: "scene"}
 _Found = TypeVar("_Found")
 
 
@@ -63,16 +64,17 @@ class Command(BaseCommand):
         try:
             job = self._launch(options)
         except (CommandError, LaunchRefused, InsufficientCredits, UploadRefused) as exc:
-            self._report(None, "not_launched", 0, [])
+            self._report(None, "not_launched", 0, [], str(exc))
             raise CommandError(str(exc)) from exc
         try:
             self._follow(job)
         finally:
             job.refresh_from_db()
-            paths = self._write_results(job, options["image"], options["out"])
-            self._report(job, job.state, job.captured or 0, paths)
+            paths = self._write_results(job, options["out"])
+            ended = "" if job.state == State.SUCCEEDED else _ending(job)
+            self._report(job, job.state, job.captured or 0, paths, ended)
         if job.state != State.SUCCEEDED:
-            raise CommandError(job.error or f"The job ended as: {job.get_state_display()}.")
+            raise CommandError(_ending(job))
 
     # Steps --------------------------------------------------------------------------------------
 
@@ -83,7 +85,10 @@ class Command(BaseCommand):
         image: Path = options["image"]
         if not image.is_file():
             raise CommandError(f"There is no file {image}.")
-        options["out"].mkdir(parents=True, exist_ok=True)
+        try:
+            options["out"].mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise CommandError(f"{options['out']} cannot be the folder for the results.") from exc
         if not worker_is_alive():
             raise CommandError("No worker is running. Start one with `make run`, then try again.")
         owner = Membership.objects.select_related("user").filter(team=team, role=Role.OWNER).first()
@@ -121,9 +126,12 @@ class Command(BaseCommand):
             account.refresh_from_db()
             if account.presets_synced_at is None:
                 return None  # The worker is just reading the list for the first time.
-            raise CommandError(
-                f"No preset {wanted!r} is offered." if wanted else "No presets are offered."
-            )
+            word = _KIND_WORDS[kind]
+            offered = Preset.objects.offered(account, kind.value)[:_NAMES_TOLD]
+            told = ", ".join(str(preset) for preset in offered)
+            if not told:
+                raise CommandError(f"The provider offers no {word} now.")
+            raise CommandError(f"No {word} {wanted!r} is offered. Some that are: {told}.")
 
         return self._wait_for(find, "the list of presets")
 
@@ -158,14 +166,13 @@ class Command(BaseCommand):
 
         self._wait_for(ended, "the job; it goes on and its results will be in the review")
 
-    def _write_results(self, job: Job, image: Path, out: Path) -> list[Path]:
+    def _write_results(self, job: Job, out: Path) -> list[Path]:
         paths = []
-        stem = re.sub(r"[^\w.-]+", "-", image.stem) or "result"
-        outputs = job.outputs.filter(state=Output.State.DELIVERED).select_related("asset")
+        delivered = job.outputs.filter(state=Output.State.DELIVERED)
+        outputs = delivered.select_related("asset", "job__product")
         for output in outputs.order_by("index"):
             if output.asset is not None:
-                extension = _EXTENSIONS.get(output.asset.format, output.asset.format)
-                path = out / f"{stem}-{output.letter}.{extension}"
+                path = out / result_name(output)
                 storage().fetch(output.asset.key, path)
                 paths.append(path)
         return paths
@@ -182,20 +189,30 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stderr.write(line, style_func=str)
 
-    def _report(self, job: Job | None, state: str, credits_charged: int, paths: list[Path]) -> None:
+    def _report(
+        self, job: Job | None, state: str, credits_charged: int, paths: list[Path], error: str
+    ) -> None:
         names = [str(path) for path in paths]
         if self._as_json:
-            told = {
+            told: dict[str, object] = {
                 "job": str(job.pk) if job else None,
                 "state": state,
                 "credits_charged": credits_charged,
                 "outputs": names,
             }
+            if error:
+                told["error"] = error
             self.stdout.write(json.dumps(told))
         elif job is not None:
             self.stdout.write(f"{job.get_state_display()}, {credits_charged} credits spent.")
             for name in names:
                 self.stdout.write(name)
+
+
+def _ending(job: Job) -> str:
+    if not job.is_finished:
+        return "Time is over. The job goes on; its results will be in the review."
+    return job.error or f"The job ended as: {job.get_state_display()}."
 
 
 def _find_product(team: Team, by: User, sku: str) -> Product:
