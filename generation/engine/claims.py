@@ -40,7 +40,8 @@ def claim_to_prepare(now: datetime, timing: Timing, room: int) -> list[Job]:
     claimed: list[Job] = []
     for pool in _pools_with(State.QUEUED, now):
         prepared = Counter(
-            Job.objects.filter(pool=pool, state__in=[State.PREPARING, State.READY])
+            Job.objects.unfinished()
+            .filter(pool=pool, state__in=[State.PREPARING, State.READY])
             .order_by()
             .values_list("team_id", flat=True)
         )
@@ -70,7 +71,10 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
         Job.objects.filter(pool=pool, slot__isnull=False).order_by().values_list("slot", "team_id")
     )
     places = places_open(pool, now)
-    if is_on_trial(pool) and Job.objects.filter(pool=pool, state=State.SUBMITTING).exists():
+    if (
+        is_on_trial(pool)
+        and Job.objects.unfinished().filter(pool=pool, state=State.SUBMITTING).exists()
+    ):
         return []  # One is being tried already.
     free = [number for number in range(pool.slots) if number not in taken][:places]
     # More than fit, since some of them may turn out not to be fit to send.
@@ -151,7 +155,8 @@ def _keys_are_fresh(job: Job, inputs: Sequence[JobInput], now: datetime, timing:
 
 def _pools_with(state: str, now: datetime) -> list[Pool]:
     pools = (
-        Job.objects.filter(state=state, due_at__lte=now)
+        Job.objects.unfinished()
+        .filter(state=state, due_at__lte=now)
         .order_by()
         .values_list("pool_id", flat=True)
         .distinct()
@@ -164,7 +169,8 @@ def _fair_turns(
 ) -> list[UUID]:
     """Job ids in the order of their turns: the team with the fewest in flight first, then age."""
     waiting = (
-        Job.objects.filter(pool=pool, state=state, due_at__lte=now)
+        Job.objects.unfinished()
+        .filter(pool=pool, state=state, due_at__lte=now)
         .order_by()
         .annotate(
             place=Window(
@@ -187,7 +193,7 @@ def _trial_turns(pool: Pool, now: datetime, most: int) -> list[UUID]:
 
     By age one job that closes the account every time would have every trial to itself.
     """
-    ready = Job.objects.filter(pool=pool, state=State.READY, due_at__lte=now)
+    ready = Job.objects.unfinished().filter(pool=pool, state=State.READY, due_at__lte=now)
     return list(ready.order_by("due_at", "created_at", "id").values_list("id", flat=True)[:most])
 
 

@@ -23,7 +23,9 @@ _AT_ONCE = 200
 
 def due_polls(now: datetime) -> tuple[list[Job], float | None]:
     """Jobs whose status is to be asked now, and the seconds until the next one is due."""
-    asked = Job.objects.filter(state__in=[State.RUNNING, State.LOST]).order_by("due_at")
+    asked = (
+        Job.objects.unfinished().filter(state__in=[State.RUNNING, State.LOST]).order_by("due_at")
+    )
     due = list(asked.filter(due_at__lte=now).select_related("pool", "account", "team")[:_AT_ONCE])
     following = asked.filter(due_at__gt=now).values_list("due_at", flat=True).first()
     return due, (following - now).total_seconds() if following is not None else None

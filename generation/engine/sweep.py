@@ -36,7 +36,7 @@ def void_leases(now: datetime) -> None:
 
     Doing either twice is free. Submits keep their leases, since their POST may still be under way.
     """
-    for job in Job.objects.filter(
+    for job in Job.objects.unfinished().filter(
         state__in=[State.PREPARING, State.COLLECTING], lease_until__gt=now
     ):
         Job.objects.move(job, job.state, lease_until=now)
@@ -46,7 +46,7 @@ def _requeue_abandoned_preparations(now: datetime) -> None:
     def requeue(job: Job) -> None:
         advance(job, State.PREPARING, State.QUEUED, at=now, lease_until=None, due_at=now)
 
-    _each(Job.objects.filter(state=State.PREPARING, lease_until__lte=now), requeue)
+    _each(Job.objects.unfinished().filter(state=State.PREPARING, lease_until__lte=now), requeue)
 
 
 def _doubt_abandoned_submits(now: datetime) -> None:
@@ -69,7 +69,7 @@ def _doubt_abandoned_submits(now: datetime) -> None:
                 job=job, number=job.attempt_count, outcome=Attempt.Outcome.STARTED
             ).update(outcome=Attempt.Outcome.UNKNOWN, error=why, ended_at=now)
 
-    _each(Job.objects.filter(state=State.SUBMITTING, lease_until__lte=now), doubt)
+    _each(Job.objects.unfinished().filter(state=State.SUBMITTING, lease_until__lte=now), doubt)
 
 
 def _adopt_known_tasks(now: datetime) -> None:
@@ -79,7 +79,8 @@ def _adopt_known_tasks(now: datetime) -> None:
     """
     latest = Attempt.objects.filter(job=OuterRef("pk"), number=OuterRef("attempt_count"))
     known = (
-        Job.objects.filter(state=State.UNKNOWN)
+        Job.objects.unfinished()
+        .filter(state=State.UNKNOWN)
         .annotate(task=Subquery(latest.values("remote_id")[:1]))
         .exclude(task="")
         .exclude(task=None)
@@ -143,7 +144,7 @@ def _settle_unknown(now: datetime, timing: Timing) -> None:
                 due_at=started + seconds(timing.unknown_age),
             )
 
-    _each(Job.objects.filter(state=State.UNKNOWN, due_at__lte=now), settle)
+    _each(Job.objects.unfinished().filter(state=State.UNKNOWN, due_at__lte=now), settle)
 
 
 def _end_silent(now: datetime, timing: Timing) -> None:
@@ -170,7 +171,7 @@ def _end_silent(now: datetime, timing: Timing) -> None:
 
 def _return_old_holds(now: datetime, timing: Timing) -> None:
     """A job that nobody could send for a week gives its credits back."""
-    waiting = Job.objects.filter(
+    waiting = Job.objects.unfinished().filter(
         state__in=[State.QUEUED, State.READY], created_at__lte=now - seconds(timing.hold_age)
     )
 

@@ -49,7 +49,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(team=team)
 
     def unfinished(self) -> JobQuerySet:
-        """Jobs that still hold credits."""
+        """Jobs that still hold credits. Every read of the engine starts here."""
         # By a constraint the same as: in no final state. These are the words of a partial index.
         return self.filter(finished_at__isnull=True)
 
@@ -188,17 +188,17 @@ class Job(models.Model):
                 name="generation_job_to_review",
             ),
             models.Index(
-                fields=["pool", "team", "created_at"],
-                condition=Q(state=State.READY),
-                name="generation_job_to_submit",
+                fields=["pool", "state", "team", "created_at"],
+                condition=Q(finished_at__isnull=True),
+                name="generation_job_in_pool",
             ),
             models.Index(
                 fields=["state", "due_at"],
-                condition=~Q(state__in=FINAL),
+                condition=Q(finished_at__isnull=True),
                 name="generation_job_due",
             ),
             models.Index(
-                fields=["team"],
+                fields=["team", "-created_at", "-id"],
                 condition=Q(finished_at__isnull=True),
                 name="generation_job_unfinished",
             ),
