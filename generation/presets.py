@@ -12,20 +12,18 @@ import logging
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import transaction
-from django.utils.timezone import now
 
 from catalog.limited import DecoderFailed, NotAPicture, make_rendition
 from catalog.storage import StorageError, storage
 from generation.models import Preset, ProviderAccount
 from generation.providers.base import PresetItem, Provider
 from generation.providers.errors import ProviderError
-from generation.providers.registry import client_for
 
 logger = logging.getLogger(__name__)
 
@@ -38,23 +36,19 @@ FIRST_RETRY_AFTER = timedelta(seconds=5)
 """Until there is any list at all; a sandbox may start a moment later than the worker."""
 
 _AT_ONCE = 3
+_MOST_PAGES = 200
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 Runner = Callable[..., Awaitable[Any]]
 """Runs a blocking function off the event loop: `await run(function, *arguments)`."""
 
 
-def sync_presets(account: ProviderAccount) -> None:
-    """Renew the account's list and pictures now, from outside an event loop."""
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What was read of one kind. Only a whole list tells what is no longer offered."""
 
-    async def renew() -> None:
-        client = client_for(account)
-        try:
-            await renew_presets(account, client, run=_in_thread, at=now())
-        finally:
-            await client.aclose()
-
-    asyncio.run(renew())
+    items: list[PresetItem]
+    is_whole: bool
 
 
 async def renew_presets(
@@ -67,7 +61,9 @@ async def renew_presets(
 ) -> bool:
     """Read the whole list, then fetch the pictures that are missing. True when all went well.
 
-    A list that breaks off withdraws nothing. Never raises for the provider's failures.
+    A list that breaks off withdraws nothing, and neither does one that is empty or shorter than the
+    provider says it is: jobs that wait for a preset fail once it is withdrawn. Never raises for the
+    provider's failures.
     """
     try:
         lists = {kind: await _read_list(client, kind) for kind in Preset.Kind.values}
@@ -75,9 +71,13 @@ async def renew_presets(
         logger.warning("The presets of %s cannot be read: %s", account, exc.message)
         await run(_note_failure, account, exc.message, at)
         return False
-    for kind, items in lists.items():
-        await run(_store_list, account, kind, items, at)
-    links = {(kind, item.remote_id): item for kind, items in lists.items() for item in items}
+    for kind, offer in lists.items():
+        await run(_store_list, account, kind, offer, at)
+    error = ""
+    if short := [kind for kind, offer in lists.items() if not offer.is_whole]:
+        error = f"The list of {', '.join(short)} came short."
+        logger.warning("The presets of %s: %s", account, error)
+    links = {(kind, item.remote_id): item for kind, offer in lists.items() for item in offer.items}
     missing: list[Preset] = await run(_without_picture, account)
     turns = asyncio.Semaphore(_AT_ONCE)
 
@@ -89,21 +89,30 @@ async def renew_presets(
     fetched = await asyncio.gather(
         *(fetch(preset) for preset in missing if (preset.kind, preset.remote_id) in links)
     )
-    await run(_note_success, account, at, all(fetched))
-    return all(fetched)
+    complete = all(fetched) and not error
+    if any(offer.items for offer in lists.values()):
+        await run(_note_success, account, at, complete, error)
+    else:
+        await run(_note_failure, account, error, at)
+    return complete
 
 
-async def _read_list(client: Provider, kind: str) -> list[PresetItem]:
+async def _read_list(client: Provider, kind: str) -> _Offer:
     items: dict[str, PresetItem] = {}
+    pages = total = 0
     async for page in client.presets(kind):
+        pages, total, known = pages + 1, page.total, len(items)
         for item in page.items:
-            if len(item.remote_id) <= 40:
-                items.setdefault(item.remote_id, item)
-    return list(items.values())
+            items.setdefault(item.remote_id, item)
+        if pages == _MOST_PAGES or len(items) == known:  # A page that was sent before.
+            break
+    fitting = [item for item in items.values() if len(item.remote_id) <= 40]
+    return _Offer(fitting, is_whole=0 < total <= len(items))
 
 
 @transaction.atomic
-def _store_list(account: ProviderAccount, kind: str, items: list[PresetItem], at: datetime) -> None:
+def _store_list(account: ProviderAccount, kind: str, offer: _Offer, at: datetime) -> None:
+    items = offer.items
     known = {preset.remote_id: preset for preset in account.presets.filter(kind=kind)}
     new: list[Preset] = []
     for position, item in enumerate(items):
@@ -122,7 +131,8 @@ def _store_list(account: ProviderAccount, kind: str, items: list[PresetItem], at
         ["name", "image_url", "position", "seen_at", "withdrawn_at"],
         batch_size=200,
     )
-    account.presets.filter(kind=kind, withdrawn_at=None, seen_at__lt=at).update(withdrawn_at=at)
+    if offer.is_whole:
+        account.presets.filter(kind=kind, withdrawn_at=None, seen_at__lt=at).update(withdrawn_at=at)
 
 
 async def _fetch_picture(
@@ -167,13 +177,9 @@ def _note_failure(account: ProviderAccount, why: str, at: datetime) -> None:
     )
 
 
-def _note_success(account: ProviderAccount, at: datetime, complete: bool) -> None:
+def _note_success(account: ProviderAccount, at: datetime, complete: bool, error: str) -> None:
     ProviderAccount.objects.filter(pk=account.pk).update(
-        presets_error="",
+        presets_error=error[:200],
         presets_synced_at=at,
         presets_due_at=at + (RENEW_AFTER if complete else RETRY_AFTER),
     )
-
-
-async def _in_thread(call: Callable[..., Any], *args: Any) -> Any:
-    return await sync_to_async(call)(*args)

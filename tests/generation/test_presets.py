@@ -1,19 +1,23 @@
 """Our copy of a provider's preset list."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
 import pytest
+from asgiref.sync import sync_to_async
 from django.utils.timezone import now
 
 from catalog.storage import storage
 from generation.models import Preset, ProviderAccount
-from generation.presets import sync_presets
-from generation.providers.registry import current_account
+from generation.presets import renew_presets
+from generation.providers.base import PresetItem, PresetPage
+from generation.providers.errors import Refused
+from generation.providers.registry import client_for, current_account
 from sandbox.app import create_app
 from sandbox.presets import PRESETS
 from sandbox.server import serve_in_thread
-from tests.factories import make_presets
+from tests.factories import draw_photo, launch_swap, make_presets, make_team
 
 # A few of each are enough here, and drawing them all takes a while; see tests/providers for paging.
 OFFERED = {kind: presets[:3] for kind, presets in PRESETS.items()}
@@ -38,6 +42,52 @@ def account(sandbox_url, settings, transactional_db):
     settings.SANDBOX_URL = sandbox_url
     httpx.delete(f"{sandbox_url}/_sandbox/faults").raise_for_status()
     return current_account()
+
+
+class Pages:
+    """A provider that lists models in these pages, and one scene."""
+
+    def __init__(self, *pages, has_pictures=False):
+        self.pages = pages
+        self.has_pictures = has_pictures
+        self.read = 0
+
+    async def presets(self, kind):
+        if kind == Preset.Kind.SCENE:
+            yield page("scene", total=1)
+            return
+        for each in self.pages:
+            self.read += 1
+            yield each
+
+    async def fetch_picture(self, url, to, *, max_bytes):
+        if not self.has_pictures:
+            raise Refused("There is no such picture.")
+        draw_photo(to, size=(60, 80))
+
+    async def aclose(self):
+        """Nothing is open."""
+
+
+def page(*names, total):
+    items = tuple(PresetItem(name, name.title(), "https://example.com/p", "") for name in names)
+    return PresetPage(items, has_more=True, total=total)
+
+
+def sync_presets(account, client=None):
+    """Renew the list as the engine does, now."""
+
+    async def run(call, *arguments):
+        return await sync_to_async(call)(*arguments)
+
+    async def renew():
+        provider = client or client_for(account)
+        try:
+            return await renew_presets(account, provider, run=run, at=now())
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(renew())
 
 
 def offered(account, kind=Preset.Kind.MODEL):
@@ -111,3 +161,64 @@ def test_a_picture_that_cannot_be_fetched_leaves_a_plain_tile(account):
     assert Preset.objects.filter(picture_key="", withdrawn_at=None).count() == 1
     account.refresh_from_db()
     assert account.presets_due_at <= now() + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("pages", "added"),
+    [
+        ([page(total=0)], []),
+        ([page(total=9)], []),
+        ([], []),
+        ([page("new", total=2)], ["new"]),
+        ([page("new", total=0)], ["new"]),
+    ],
+)
+def test_a_list_that_comes_empty_or_short_withdraws_nothing(account, pages, added):
+    kept = make_presets(2)
+
+    assert sync_presets(account, Pages(*pages)) is False
+
+    assert sorted(offered(account)) == sorted([*(preset.remote_id for preset in kept), *added])
+    account.refresh_from_db()
+    assert account.presets_error == "The list of SWAP_MODEL came short."
+    assert account.presets_due_at <= now() + timedelta(minutes=5)
+
+
+def test_a_whole_list_withdraws_what_it_does_not_hold(account):
+    make_presets(2)
+
+    assert sync_presets(
+        account, Pages(page("a", "b", total=3), page("c", total=3), has_pictures=True)
+    )
+
+    assert offered(account) == ["a", "b", "c"]
+    account.refresh_from_db()
+    assert account.presets_error == ""
+
+
+def test_a_list_whose_pages_repeat_is_not_read_for_ever(account):
+    provider = Pages(*[page("a", "b", total=30)] * 1000)
+
+    assert sync_presets(account, provider) is False
+
+    assert provider.read == 2
+    assert offered(account) == ["a", "b"]
+
+
+def test_a_list_without_end_is_cut_off(account):
+    provider = Pages(*(page(f"face-{number}", total=1000) for number in range(1000)))
+
+    assert sync_presets(account, provider) is False
+
+    assert provider.read == 200
+
+
+def test_a_job_that_waits_outlives_an_empty_list(account):
+    team = make_team(credits_=100)
+    job = launch_swap(team)
+    job.account.presets.update(picture_key="there")
+
+    sync_presets(job.account, Pages(page(total=0)))
+
+    entry = job.inputs.get(preset__isnull=False)
+    assert entry.preset.withdrawn_at is None
