@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.timezone import now
@@ -69,7 +69,8 @@ class Product(models.Model):
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["team", "sku"],
+                F("team"),
+                Lower("sku"),
                 condition=Q(archived_at=None) & ~Q(sku=""),
                 name="catalog_product_sku_once_per_team",
             )

@@ -124,7 +124,7 @@ def _saved(product: Product, **options: Any) -> Product:
             product.save(**options)
     except IntegrityError:
         others = Product.objects.for_team(product.team).exclude(pk=product.pk)
-        if product.sku and others.filter(sku=product.sku).exists():
+        if product.sku and others.filter(sku__iexact=product.sku).exists():
             raise SkuTaken(product.sku) from None
         raise
     return product

@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='product',
-            constraint=models.UniqueConstraint(condition=models.Q(('archived_at', None), models.Q(('sku', ''), _negated=True)), fields=('team', 'sku'), name='catalog_product_sku_once_per_team'),
+            constraint=models.UniqueConstraint(models.F('team'), django.db.models.functions.text.Lower('sku'), condition=models.Q(('archived_at', None), models.Q(('sku', ''), _negated=True)), name='catalog_product_sku_once_per_team'),
         ),
         migrations.AddIndex(
             model_name='asset',

@@ -242,6 +242,24 @@ def test_a_sku_in_use_is_refused_beside_its_field(client_of_alice, team, product
     assert Product.objects.get() == product
 
 
+@pytest.mark.parametrize("sku", ["ls-1", "Ls-1"])
+def test_a_sku_is_the_same_in_any_case(client_of_alice, team, product, sku):
+    told = {"name": "Another", "sku": sku, "category": "tops"}
+    response = client_of_alice.post(reverse("catalog:product_create", args=[team.slug]), told)
+    assert response.status_code == 422
+    expected = f"Another product of your team has the SKU {sku}."
+    assert response.context["form"].errors == {"sku": [expected]}
+    assert Product.objects.get() == product
+
+
+def test_the_case_of_a_products_own_sku_can_be_changed(client_of_alice, team, product):
+    url = reverse("catalog:product_edit", args=[team.slug, product.pk])
+    told = {"name": "Linen shirt", "sku": "ls-1", "category": "tops"}
+    assert client_of_alice.post(url, told).status_code == 302
+    product.refresh_from_db()
+    assert product.sku == "ls-1"
+
+
 def test_a_product_needs_a_name(client_of_alice, team):
     url = reverse("catalog:product_create", args=[team.slug])
     assert client_of_alice.post(url, {"name": " ", "category": "tops"}).status_code == 422
