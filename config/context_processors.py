@@ -65,9 +65,9 @@ class Shell:
     def offers_studio(self) -> bool:
         """Whether the navigation leads to the studio; outside a team, of the first one."""
         membership = self.membership
-        if membership is None and self.teams:
-            user_id = self._request.user.pk
-            membership = Membership.objects.filter(user_id=user_id, team=self.teams[0]).first()
+        user = getattr(self._request, "user", None)
+        if membership is None and user is not None and self.teams:
+            membership = Membership.objects.filter(user=user, team=self.teams[0]).first()
         return membership is not None and may(membership, Right.LAUNCH)
 
     @cached_property
