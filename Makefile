@@ -5,7 +5,7 @@ MAKE_PY = @command -v $(PYTHON) >/dev/null 2>&1 || { \
 	exec $(PYTHON) make.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos backup reset lock
+.PHONY: help run test lint bench chaos backup restore reset lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ chaos: ## Kill processes for minutes and see that nothing is lost
 
 backup: ## Write database, pictures and settings into one archive, also while Diptych runs
 	$(MAKE_PY) backup
+
+restore: ## Put a backup in the place of the present data (FROM=archive)
+	$(MAKE_PY) restore $(FROM)
 
 reset: ## Delete all data of this installation, after asking
 	$(MAKE_PY) reset

@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
         "bench": bench,
         "chaos": chaos,
         "backup": backup,
+        "restore": restore,
         "reset": reset,
         "lock": lock,
     }
@@ -81,6 +82,14 @@ def backup(arguments: list[str]) -> NoReturn:
     """Back up this installation."""
     install(LOCK)
     become("manage.py", "backup", *arguments)
+
+
+def restore(arguments: list[str]) -> NoReturn:
+    """Put a backup in the place of the present data, or on a machine that has none yet."""
+    if not arguments:
+        raise Refused("Name the backup: make restore FROM=var/backups/diptych-….tar.gz")
+    install(LOCK)
+    become("manage.py", "restore", *arguments)
 
 
 def lint(arguments: list[str]) -> int:

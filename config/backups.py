@@ -169,6 +169,7 @@ def _unpack(path: Path, to: Path) -> None:
                     shutil.copyfileobj(source, file)  # type: ignore[arg-type]
                 target.chmod(0o600)
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
-        raise BackupError(f"{path} cannot be read as a backup ({error}).") from error
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise BackupError(f"{path} cannot be read as a backup{why}.") from error
     if not (to / DATABASE).is_file():
         raise BackupError(f"{path} holds no database.")

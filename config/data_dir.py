@@ -33,6 +33,28 @@ def prepare(folder: Path) -> None:
 
     Raises CannotStart when it cannot be written, is nearly full, or is in use by another `serve`.
     """
+    _check(folder)
+    _take_lock(folder)
+    write_settings(folder)
+
+
+def prepare_empty(folder: Path) -> None:
+    """Make a folder for what a backup will bring. Raises CannotStart as `prepare` does."""
+    _check(folder)
+    write_settings(folder)
+
+
+def write_settings(folder: Path) -> None:
+    """Write the mode and a new secret, unless the folder has its own."""
+    if not (folder / SETTINGS_FILE).exists():
+        write_private(
+            folder / SETTINGS_FILE,
+            "# Written at the first start. Every manage.py command beside it reads this.\n"
+            f"MODE=embedded\nSECRET_KEY={secrets.token_urlsafe(48)}\n",
+        )
+
+
+def _check(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / f".probe-{os.getpid()}"
@@ -48,13 +70,6 @@ def prepare(folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
         raise CannotStart(_no_space(folder, free))
-    _take_lock(folder)
-    if not (folder / SETTINGS_FILE).exists():
-        write_private(
-            folder / SETTINGS_FILE,
-            "# Written at the first start. Every manage.py command beside it reads this.\n"
-            f"MODE=embedded\nSECRET_KEY={secrets.token_urlsafe(48)}\n",
-        )
 
 
 def _no_space(folder: Path, free: int) -> str:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvError
 
-from config.data_dir import CannotStart, prepare
+from config.data_dir import SETTINGS_FILE, CannotStart, prepare, prepare_empty
 from config.env import data_dir, env
 
 
@@ -35,5 +35,21 @@ def prepare_to_serve() -> None:
                 f"{mode}; run `manage.py web` and `manage.py worker` instead."
             )
         prepare(folder)
+    except CannotStart as error:
+        sys.exit(str(error))
+
+
+def prepare_to_restore() -> None:
+    """Make a data folder where there is none: on a new machine a backup is all that there is.
+
+    Does nothing where the folder, or a secret in the environment, is there already.
+    """
+    folder = data_dir()
+    if env.str("MODE", "embedded") != "embedded" or env.str("SECRET_KEY", ""):
+        return
+    if (folder / SETTINGS_FILE).exists():
+        return
+    try:
+        prepare_empty(folder)
     except CannotStart as error:
         sys.exit(str(error))

@@ -177,29 +177,38 @@ def test_postgresql_is_left_to_its_own_tools(settings, command, arguments):
         call_command(command, *arguments)
 
 
-def test_the_commands_restore_and_leave_nothing_waiting(tmp_path):
-    def manage(*arguments):
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=Path(__file__).parents[2],
-            env={
-                "PATH": os.environ["PATH"],
-                "ENV_FILES": "0",
-                "MODE": "embedded",
-                "SECRET_KEY": "k" * 40,
-                "DATA_DIR": str(tmp_path / "var"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        ).stdout
+def manage(data_dir, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=Path(__file__).parents[2],
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(data_dir), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
+
+def test_the_commands_restore_on_a_machine_that_has_nothing_yet(tmp_path):
+    secret = {"ENV_FILES": "0", "MODE": "embedded", "SECRET_KEY": "k" * 40}
     (tmp_path / "var").mkdir()
-    manage("migrate", "--verbosity", "0")
-    manage("backup", str(tmp_path / "one.tar.gz"))
+    (tmp_path / "var" / "settings.env").write_text("MODE=embedded\nSECRET_KEY=of-the-archive\n")
+    for command in (["migrate", "--verbosity", "0"], ["backup", str(tmp_path / "one.tar.gz")]):
+        assert manage(tmp_path / "var", *command, **secret).returncode == 0
 
-    told = manage("restore", str(tmp_path / "one.tar.gz")).splitlines()
+    restored = manage(tmp_path / "new", "restore", str(tmp_path / "one.tar.gz"))
 
-    assert told[0] == f"Restored {tmp_path}/one.tar.gz."
+    told = restored.stdout.splitlines()
+    assert (restored.returncode, told[0]) == (0, f"Restored {tmp_path}/one.tar.gz.")
     assert told[-1] == "0 waiting jobs were cancelled at no charge."
+    assert "of-the-archive" in (tmp_path / "new" / "settings.env").read_text()
+
+
+def test_what_is_no_archive_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "note.txt").write_text("no archive")
+
+    refused = manage(tmp_path / "new", "restore", str(tmp_path / "note.txt"))
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f"CommandError: {tmp_path}/note.txt cannot be read as a backup. Nothing was changed.\n"
+    )

@@ -180,5 +180,5 @@ def test_the_two_locks_agree_and_name_no_registry():
 def test_the_makefile_stays_short_and_lists_its_targets():
     assert len((ROOT / "Makefile").read_text().splitlines()) < 80
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("run", "test", "lint", "bench", "chaos", "backup", "reset"):
+    for target in ("run", "test", "lint", "bench", "chaos", "backup", "restore", "reset"):
         assert f"make {target}" in listed.stdout
