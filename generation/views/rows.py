@@ -150,7 +150,7 @@ class JobRow:
         """The state in a customer's words."""
         job = self.job
         if job.discard_requested_at and not job.is_finished:
-            return _("Results are put aside")
+            return _("Results will be put aside")
         if self.is_put_aside:
             return _("Put aside")
         if job.state in DONE and not job.outputs_waiting:

@@ -214,7 +214,7 @@ def test_results_that_are_to_be_put_aside_can_be_kept_while_they_are_made(team, 
     page = client.get(address(team, "job_detail", job.pk))
     assert "The provider has this job already" in page.text
     client.post(address(team, "job_cancel", job.pk))
-    assert row_of(team, job).state_label == "Results are put aside"
+    assert row_of(team, job).state_label == "Results will be put aside"
     page = client.get(address(team, "job_detail", job.pk))
     assert [what for what, _note, _event in page.context["steps"]].count("Working") == 1
     client.post(address(team, "job_keep", job.pk))
