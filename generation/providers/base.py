@@ -60,7 +60,7 @@ class PresetItem:
 
 @dataclass(frozen=True, slots=True)
 class PresetPage:
-    """A page of presets; `total` counts all pages."""
+    """A page of presets; `total` counts all pages, 0: not told."""
 
     items: tuple[PresetItem, ...]
     has_more: bool

@@ -222,10 +222,12 @@ class SellerPic:
             if isinstance(entry, dict) and _id(entry.get("id"))
         )
         total = data.get("total")
+        total = total if isinstance(total, int) else 0
+        more = data.get("hasMore")
         return PresetPage(
             items=items,
-            has_more=bool(data.get("hasMore")),
-            total=total if isinstance(total, int) else len(items),
+            has_more=more if isinstance(more, bool) else number * PRESET_PAGE < total,
+            total=total,
         )
 
     async def download_link(self, image_id: str) -> str:
