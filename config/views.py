@@ -20,6 +20,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
 from catalog.storage import storage
@@ -160,7 +161,17 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 for a form without a valid token: most often an old page or blocked cookies."""
+    """403 for a form without a valid token: most often an old page or blocked cookies.
+
+    Scripts get one sentence; `X-Stale-Page` tells htmx's handler in app.js to offer a reload.
+    """
+    stale = _("This page is out of date. Reload it.")
+    if request.headers.get("HX-Request"):
+        plain = HttpResponse(stale, status=403, content_type="text/plain; charset=utf-8")
+        plain["X-Stale-Page"] = "1"
+        return plain
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"error": stale}, status=403)
     return _error(request, 403, template="csrf.html")
 
 

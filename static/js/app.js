@@ -3,8 +3,8 @@
   "use strict";
   const doc = document;
   const csrf = () => JSON.parse(doc.body.getAttribute("hx-headers") || "{}")["X-CSRFToken"] || "";
-  const say = (text, tone = "", detail = "") =>
-    doc.dispatchEvent(new CustomEvent("toast", { detail: { text, tone, detail } }));
+  const say = (text, tone = "", detail = "", more = {}) =>
+    doc.dispatchEvent(new CustomEvent("toast", { detail: { text, tone, detail, ...more } }));
 
   // Dialogs: [data-dialog="id"] opens, [data-close] and a click beside it close.
   doc.addEventListener("click", (event) => {
@@ -173,11 +173,15 @@
   doc.addEventListener("error", (event) => event.target.matches?.("img") && markBroken(event.target), true);
 
   // htmx: every name of its events is here. Errors keep the form and say what happened.
+  const requestOf = ({ detail: { requestConfig, pathInfo } }) =>
+    `${requestConfig?.verb} ${(pathInfo?.requestPath ?? requestConfig?.path ?? "").split("?")[0]}`;
   doc.addEventListener("htmx:load", (event) => prepare(event.target));
   doc.addEventListener("htmx:beforeRequest", (event) => event.detail.target?.setAttribute?.("aria-busy", "true"));
   doc.addEventListener("htmx:afterRequest", (event) => {
     event.detail.target?.removeAttribute?.("aria-busy");
     sentAgain(event.target);
+    // What failed before has worked now: its message goes.
+    if (event.detail.successful) say("", "", "", { kind: requestOf(event) });
   });
   doc.addEventListener("htmx:responseError", (event) => {
     const { xhr, requestConfig } = event.detail;
@@ -186,10 +190,11 @@
     const plain = xhr.status < 500 && (xhr.getResponseHeader("Content-Type") || "").startsWith("text/plain");
     const texts = doc.body.dataset;
     const text = plain && xhr.responseText.length < 200 ? xhr.responseText : requestConfig?.verb === "get" ? texts.textLoadFailed : texts.textSaveFailed;
-    say(text, "error", id ? `${texts.textRequest} ${id}` : "");
+    const stale = xhr.getResponseHeader("X-Stale-Page") && { url: location.pathname + location.search, url_text: texts.textReload };
+    say(text, "error", id && !stale ? `${texts.textRequest} ${id}` : "", { kind: requestOf(event), ...stale });
   });
   doc.addEventListener("htmx:sendError", (event) => {
-    if (!event.target.matches?.("[data-poll]")) say(doc.body.dataset.textOffline, "error");
+    if (!event.target.matches?.("[data-poll]")) say(doc.body.dataset.textOffline, "error", "", { kind: requestOf(event) });
   });
 
   const offline = doc.getElementById("offline");

@@ -119,9 +119,45 @@ def test_a_lost_connection_is_said(products_page):
     bar = products_page.locator("#offline")
     expect(bar).to_be_hidden()
     products_page.context.set_offline(True)
-    expect(bar).to_be_visible()
+    expect(bar).to_have_text("You are offline. What you do now is not saved.")
     products_page.context.set_offline(False)
     expect(bar).to_be_hidden()
+
+
+def test_the_message_of_a_lost_request_goes_once_it_worked(products_page, live_team, allowed):
+    allowed += ["ERR_INTERNET_DISCONNECTED", "htmx"]
+    make_product(live_team, "Wool coat")
+    search = products_page.get_by_role("searchbox")
+    toast = products_page.locator(".toast--error")
+    products_page.context.set_offline(True)
+    search.press_sequentially("woo")
+    expect(toast).to_have_text("No connection. Nothing was charged. Try again.")
+    products_page.context.set_offline(False)
+    search.press_sequentially("l")
+    expect(products_page.locator(".product-card__name")).to_have_text(["Wool coat"])
+    expect(toast).to_have_count(0)
+
+
+def test_a_page_whose_token_is_worn_out_offers_to_reload(
+    sign_in, alice, live_server, product, photo, allowed
+):
+    allowed += ["403", "Response Status Error"]
+    page = sign_in(alice)
+    page.goto(live_server.url + product.get_absolute_url())
+    # The same as a sign-in in another tab: the page's own tokens match the cookie no more.
+    page.evaluate("""() => {
+      document.body.setAttribute("hx-headers", "{}");
+      for (const input of document.querySelectorAll("[name=csrfmiddlewaretoken]")) input.value = "";
+    }""")
+    page.get_by_role("button", name="Actions for front.jpg").click()
+    page.get_by_role("button", name="Remove photo").click()
+    toast = page.locator(".toast--error")
+    expect(toast).to_contain_text("This page is out of date. Reload it.")
+    toast.get_by_role("link", name="Reload").click()
+    expect(toast).to_have_count(0)
+    page.get_by_role("button", name="Actions for front.jpg").click()
+    page.get_by_role("button", name="Remove photo").click()
+    expect(page.locator(".tile")).to_have_count(0)
 
 
 def test_a_failed_request_says_so_with_its_number(products_page, allowed):

@@ -58,6 +58,18 @@ def test_a_form_without_its_token_is_told_to_reload(db):
     assert_in_shell(client.post("/form", {"a": "b"}), 403, "reload the page")
 
 
+def test_a_script_with_a_worn_out_token_gets_one_sentence(db):
+    client = Client(enforce_csrf_checks=True)
+    told = "This page is out of date. Reload it."
+
+    answer = client.post("/form", {"a": "b"}, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer.content.decode()) == (403, told)
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["X-Stale-Page"] == "1"
+    answer = client.post("/form", {"a": "b"}, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()) == (403, {"error": told})
+
+
 def test_a_body_that_is_too_large_is_413(db):
     with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=10):
         response = Client().post("/form", {"a": "b" * 100})
