@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -42,6 +43,7 @@ from teams.models import (
 from teams.models.people import TeamQuerySet
 from teams.outbox import send_again
 from teams.services import Founding, TeamRefused, create_team_for, send_welcome
+from teams.templatetags.ledger import signed
 
 if TYPE_CHECKING:  # Generic for mypy only.
     _TeamAdmin = admin.ModelAdmin[Team]
@@ -91,16 +93,34 @@ def may_grant(request: HttpRequest) -> bool:
 class TeamAdmin(_TeamAdmin):
     """Teams with their balance; founding one and granting credits have forms of their own."""
 
-    list_display = ("name", "slug", "available", "held", "members", "created_at")
+    list_display = ("name", "address", "available", "held", "members", "created_at")
     search_fields = ("name", "slug", "memberships__user__email")
     list_select_related = ("credit_account",)
-    fields = ("name", "slug", "time_zone", "balance", "people", "storage_bytes", "created_at")
-    readonly_fields = ("balance", "people", "storage_bytes", "created_at")
+    fields = ("name", "slug", "time_zone", "balance", "people", "stored", "created_at")
+    readonly_fields = ("balance", "people", "stored", "created_at")
     change_form_template = "admin/teams/team/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Team]:
         """Teams with the number of their members."""
         return cast(TeamQuerySet, super().get_queryset(request)).with_member_count()
+
+    def get_form(
+        self, request: HttpRequest, obj: Team | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Django's form with words for what the address is."""
+        kwargs["labels"] = {"slug": _("Address")}
+        kwargs["help_texts"] = {"slug": _("The team's pages are at /t/<address>/.")}
+        return super().get_form(request, obj, change, **kwargs)
+
+    @admin.display(description=gettext_lazy("address"), ordering="slug")
+    def address(self, team: Team) -> str:
+        """The team's part of every address."""
+        return team.slug
+
+    @admin.display(description=gettext_lazy("pictures kept"))
+    def stored(self, team: Team) -> str:
+        """Size of the originals and results, in units that people read."""
+        return filesizeformat(team.storage_bytes)
 
     @admin.display(description=gettext_lazy("available credits"))
     def available(self, team: Team) -> int:
@@ -269,9 +289,29 @@ class TeamAdmin(_TeamAdmin):
 class CreditAccountAdmin(ReadOnlyAdmin):
     """Balances, to look at."""
 
-    list_display = ("team", "available", "posted", "held", "overdraft", "seq")
+    list_display = ("team", "available", "balance", "held_credits", "may_owe", "entries")
     search_fields = ("team__name", "team__slug")
     list_select_related = ("team",)
+
+    @admin.display(description=gettext_lazy("balance with held credits"), ordering="posted")
+    def balance(self, account: CreditAccount) -> int:
+        """Granted less spent, in credits."""
+        return account.posted
+
+    @admin.display(description=gettext_lazy("held by unfinished jobs"), ordering="held")
+    def held_credits(self, account: CreditAccount) -> int:
+        """Credits that unfinished jobs hold."""
+        return account.held
+
+    @admin.display(description=gettext_lazy("may fall below zero by"), ordering="overdraft")
+    def may_owe(self, account: CreditAccount) -> int:
+        """The overdraft, in credits."""
+        return account.overdraft
+
+    @admin.display(description=gettext_lazy("ledger entries"), ordering="seq")
+    def entries(self, account: CreditAccount) -> int:
+        """How many entries the ledger has."""
+        return account.seq
 
 
 @admin.register(LedgerEntry)
@@ -279,7 +319,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     """Every movement of credits, newest first."""
 
     list_display = (
-        "at", "team", "seq", "kind", "d_posted", "d_held", "posted_after", "held_after", "actor",
+        "at", "team", "number", "kind", "moved", "moved_held", "balance", "held_then", "actor",
         "reason", "job",
     )  # fmt: skip
     list_filter = ("kind",)
@@ -291,6 +331,31 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     def team(self, entry: LedgerEntry) -> str:
         """Whose account moved."""
         return entry.account.team.slug
+
+    @admin.display(description=gettext_lazy("no."))
+    def number(self, entry: LedgerEntry) -> int:
+        """The entry's number in its account."""
+        return entry.seq
+
+    @admin.display(description=gettext_lazy("credits"))
+    def moved(self, entry: LedgerEntry) -> str:
+        """What it added to the balance or took from it."""
+        return signed(entry.d_posted)
+
+    @admin.display(description=gettext_lazy("held"))
+    def moved_held(self, entry: LedgerEntry) -> str:
+        """What it held or released."""
+        return signed(entry.d_held)
+
+    @admin.display(description=gettext_lazy("balance then"))
+    def balance(self, entry: LedgerEntry) -> int:
+        """The balance after it, with what was held."""
+        return entry.posted_after
+
+    @admin.display(description=gettext_lazy("held then"))
+    def held_then(self, entry: LedgerEntry) -> int:
+        """What was held after it."""
+        return entry.held_after
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """The team's page links here with its account."""

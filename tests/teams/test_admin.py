@@ -10,6 +10,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils.timezone import now
 
 from teams.audit import record
@@ -332,3 +333,15 @@ def test_a_team_has_a_time_zone_that_exists(client, operator, team):
     client.post(f"/admin/teams/team/{team.pk}/change/", {**form, "time_zone": "Europe/Zurich"})
     team.refresh_from_db()
     assert team.time_zone == "Europe/Zurich"
+
+
+def test_says_sizes_and_balances_in_peoples_words(client, operator, team):
+    Team.objects.update(storage_bytes=3 * 2**20)
+    client.force_login(operator)
+    page = client.get(reverse("admin:teams_team_change", args=[team.pk])).content.decode()
+    assert "3.0\N{NO-BREAK SPACE}MB" in page
+    assert "Address:" in page
+    assert 'data-theme="system"' in page
+    page = client.get(reverse("admin:teams_creditaccount_changelist")).content.decode()
+    for words in ("May fall below zero by", "Ledger entries", "Held by unfinished jobs"):
+        assert words in page
