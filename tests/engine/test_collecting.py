@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -14,6 +15,7 @@ from catalog.storage import StorageError
 from generation.engine import collect
 from generation.engine.collect import claim_to_collect, collect_job
 from generation.engine.context import Context
+from generation.engine.threads import Threads
 from generation.engine.timing import Timing
 from generation.models import Attempt, Job
 from generation.providers.errors import LinkBlocked, LinkDead, NotTaken, Refused, Unreachable
@@ -75,8 +77,8 @@ def collect_once(shelf, tmp_path, *, at=None, timing=None):
     ctx = Context(
         clock=lambda: at,
         timing=timing,
-        database=Here(),
-        slow=Here(),
+        database=cast(Threads, Here()),
+        slow=cast(Threads, Here()),
         connect=lambda account: shelf,
         scratch=tmp_path,
         reached=lambda point, job_id: None,

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict, replace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from celery import Celery
@@ -117,7 +117,7 @@ def steps_of(queues):
     app.conf.update(task_queues={"default": {}, "media": {}}, task_create_missing_queues=False)
     app.conf.worker_hijack_root_logger = False
     app.steps["worker"].add(EngineStep)
-    worker = WorkController(app=app, queues=queues, pool_cls="solo", concurrency=1)
+    worker: Any = WorkController(app=app, queues=queues, pool_cls="solo", concurrency=1)
     return [type(step) for step in worker.steps]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,6 +14,7 @@ from generation.engine.context import Context
 from generation.engine.poll import due_polls, poll_job
 from generation.engine.prepare import _set_ready, _wait
 from generation.engine.sweep import sweep_jobs
+from generation.engine.threads import Threads
 from generation.engine.timing import Timing
 from generation.models import Attempt, Job, Pool, ProviderAccount
 from generation.providers.base import ItemState, RemoteItem, TaskStatus
@@ -35,8 +37,8 @@ def context(client):
     return Context(
         clock=now,
         timing=TIMING,
-        database=Here(),
-        slow=Here(),
+        database=cast(Threads, Here()),
+        slow=cast(Threads, Here()),
         connect=lambda account: client,
         scratch=Path("/tmp"),  # noqa: S108 - nothing is written
         reached=lambda point, job_id: None,
@@ -90,7 +92,7 @@ async def hang():
 
 
 async def say_what_cannot_be_stored():
-    return TaskStatus((RemoteItem("1", ItemState.SUCCEEDED, error=object()),))
+    return TaskStatus((RemoteItem("1", ItemState.SUCCEEDED, error=cast(str, object())),))
 
 
 @pytest.mark.parametrize("answer", [explode, hang, say_what_cannot_be_stored])

@@ -221,4 +221,5 @@ def test_a_job_that_waits_outlives_an_empty_list(account):
     sync_presets(job.account, Pages(page(total=0)))
 
     entry = job.inputs.get(preset__isnull=False)
+    assert entry.preset is not None
     assert entry.preset.withdrawn_at is None
