@@ -241,7 +241,7 @@ class JobRow:
         if job.state == State.UNKNOWN:
             return _("An admin of the team decides whether to run it again.")
         if job.state == State.LOST:
-            return _("Nothing to do: it is asked for again every ten minutes for a day.")
+            return _("Nothing to do: it is asked for again every ten minutes.")
         if job.state == State.PARTIAL:
             return _("The missing result was not charged.")
         if job.state == State.FAILED:
