@@ -146,12 +146,7 @@ def _decided(request: TeamRequest, output_id: UUID, text: str, undo: str) -> Htt
     response = _pane_answer(request, output)
     toast = {"text": text, "tone": "positive", "undo_url": undo, "kind": DECISION_TOAST}
     trigger_client_event(response, "toast", toast)
-    return trigger_client_event(
-        response,
-        "decided",
-        {"output": str(output.pk), "complete": output.job.outputs_waiting == 0},
-        after="settle",
-    )
+    return trigger_client_event(response, "decided", {"output": str(output.pk)}, after="settle")
 
 
 def _pane_answer(

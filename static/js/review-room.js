@@ -158,14 +158,14 @@
   };
   const undecided = () =>
     all("[data-verdict=waiting]").map((head) => head.closest("[data-pane]")).filter((pane) => pane.querySelector("form.verdicts"));
-  doc.addEventListener("decided", (event) => {
+  doc.addEventListener("decided", () => {
     const next = room()?.dataset.next;
     closeChanges();
     clearTimeout(advancing);
-    if (!event.detail.complete) {
-      const [pane] = undecided();
-      if (pane) view().focusOn(pane.dataset.pane);
-    } else if (next) advancing = setTimeout(() => load(next), ADVANCE_AFTER);
+    // Judged by the panes: the answers about A and B may arrive in either order.
+    const [pane] = undecided();
+    if (pane) view().focusOn(pane.dataset.pane);
+    else if (next) advancing = setTimeout(() => load(next), ADVANCE_AFTER);
     refresh();
   });
   doc.addEventListener("undone", (event) => {

@@ -145,6 +145,7 @@ def test_one_toast_speaks_of_decisions_and_covers_no_control(room, pairs):
     room.keyboard.press("u")
     expect(room.locator("#head-A")).to_contain_text("Waiting")
     expect(toasts).to_have_count(0)
+    expect(room.locator("compare-view")).to_have_attribute("data-focus", "A")
     room.keyboard.press("x")
     expect(toasts).to_contain_text("Linen shirt: A rejected.")
     room.keyboard.press("2")

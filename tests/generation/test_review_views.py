@@ -115,15 +115,13 @@ def test_approving_without_a_script_stores_who_and_when_and_stays_until_all_is_d
     assert (job.outputs_waiting, job.outputs_approved) == (0, 1)
 
 
-def test_a_decision_by_htmx_brings_the_pane_and_says_whether_the_pair_is_complete(team, client):
-    job, a, b = pair(team)
+def test_a_decision_by_htmx_brings_its_pane_and_its_words(team, client):
+    job, a, _ = pair(team)
     first = decide(client, a, "approved", HTMX)
     assert 'id="actions-A"' in first.text
     assert 'id="actions-B"' not in first.text
     assert json.loads(first["HX-Trigger"])["toast"]["text"] == f"{job.product.name}: A approved."
-    assert json.loads(first["HX-Trigger-After-Settle"])["decided"]["complete"] is False
-    second = decide(client, b, "rejected", HTMX)
-    assert json.loads(second["HX-Trigger-After-Settle"])["decided"]["complete"] is True
+    assert json.loads(first["HX-Trigger-After-Settle"]) == {"decided": {"output": str(a.pk)}}
 
 
 def test_changes_need_a_reason_or_a_comment(team, client):
