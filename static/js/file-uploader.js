@@ -23,10 +23,12 @@
       this.gallery = this.querySelector(".gallery");
       this.veil = this.querySelector(".drop-veil");
       const on = (target, name, act, options = {}) => target.addEventListener(name, act, { signal: this.gone.signal, ...options });
-      on(this.querySelector("input[type=file]"), "change", (event) => {
-        this.add([...event.target.files]);
-        event.target.value = "";
-      });
+      const picker = this.querySelector("input[type=file]");
+      const take = () => {
+        this.add([...picker.files]);
+        picker.value = "";
+      };
+      on(picker, "change", take);
       on(this, "click", (event) => this.#clicked(event));
       on(document, "paste", (event) => {
         const files = [...(event.clipboardData?.files ?? [])];
@@ -66,6 +68,8 @@
       on(window, "beforeunload", (event) => {
         if (this.tiles.some((tile) => ["waiting", "uploading"].includes(tile.dataset.state))) event.preventDefault();
       });
+      // Chosen while the page was still loading, before anybody listened.
+      if (picker.files.length) take();
     }
 
     disconnectedCallback() {

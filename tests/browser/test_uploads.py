@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -152,3 +153,16 @@ def test_a_removed_photo_comes_back_by_undo(sign_in, alice, live_server, product
     expect(page.locator(".tile")).to_have_count(1)
     photo.refresh_from_db()
     assert photo.archived_at is None
+
+
+def test_files_chosen_before_the_script_ran_are_uploaded(
+    sign_in, alice, live_server, product, worker, tmp_path
+):
+    page = sign_in(alice)
+    picture = draw_photo(tmp_path / "early.jpg")
+    held: list[Any] = []
+    page.route("**/file-uploader*.js", lambda route: held.append(route))
+    page.goto(live_server.url + product.get_absolute_url(), wait_until="commit")
+    page.locator("input[type=file]").first.set_input_files(picture)
+    held[0].continue_()
+    expect(page.locator("li.tile[id^='photo-']")).to_have_count(1, timeout=30_000)
