@@ -11,7 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image
 
 from sandbox.bare_skin import find_skin, recolour
 from sandbox.face_finder import Face, find_faces
@@ -19,6 +19,8 @@ from sandbox.head_swap import place_head, with_other_hair
 from sandbox.heads import Mood
 from sandbox.people import Person
 from sandbox.person_region import find_person
+from sandbox.photos import open_upright as open_upright
+from sandbox.photos import sign
 from sandbox.scenes import Scene, draw_scene
 
 _MOODS = (
@@ -48,15 +50,8 @@ _found: OrderedDict[bytes, _Findings] = OrderedDict()
 _found_lock = threading.Lock()
 
 
-def open_upright(path: Path) -> Image.Image:
-    """The picture as RGB in the orientation in which it is meant to be seen."""
-    with Image.open(path) as opened:
-        upright = ImageOps.exif_transpose(opened)
-        return upright.convert("RGB")
-
-
 def swap_model(
-    photo_path: Path,
+    photo: Image.Image | Path,
     person: Person,
     *,
     position: int,
@@ -71,7 +66,8 @@ def swap_model(
     picture may change; without it the region is found. With a `scene` everything but the person
     becomes the scene.
     """
-    photo = open_upright(photo_path)
+    if isinstance(photo, Path):
+        photo = open_upright(photo)
     mood = _MOODS[(position + 2 * run) % len(_MOODS)]
     findings = _findings(photo)
     result = photo.copy()
@@ -89,7 +85,7 @@ def swap_model(
         result = Image.composite(result, photo, allowed.point([0] * 128 + [255] * 128))
         if result.tobytes() == photo.tobytes():
             result = _shade_masked(photo, allowed, person, mood)
-    _sign(result)
+    sign(result)
     return result
 
 
@@ -120,15 +116,3 @@ def _shade_masked(photo: Image.Image, mask: Image.Image, person: Person, mood: M
     return Image.composite(
         Image.blend(photo, wash, amount), photo, mask.point([0] * 128 + [255] * 128)
     )
-
-
-def _sign(picture: Image.Image) -> None:
-    """Write SANDBOX in the bottom right corner, light on a dark plate so that it reads anywhere."""
-    height = max(9, round(min(picture.size) * 0.022))
-    font = ImageFont.load_default(height)
-    left, top, right, bottom = font.getbbox("SANDBOX")
-    pad = max(2, round(height * 0.45))
-    width, tall = round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
-    plate = Image.new("RGB", (width, tall), (24, 26, 32))
-    ImageDraw.Draw(plate).text((pad - left, pad - top), "SANDBOX", font=font, fill=(245, 245, 246))
-    picture.paste(plate, (max(0, picture.width - width), max(0, picture.height - tall)))
