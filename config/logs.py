@@ -55,12 +55,14 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # Addresses that are permissions by themselves.
     (re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^\s&\"'\\]+"), rf"\1{_HIDDEN}"),
-    (re.compile(r"(/(?:files|uploads/local|invitations)/)[\w:.~%=-]+"), rf"\1{_HIDDEN}"),
+    (re.compile(r"(/(?:files|uploads/local|invitations|hooks/fashn)/)[\w:.~%=-]+"), rf"\1{_HIDDEN}"),
     (re.compile(r"(/password/reset/key/)(?!done)[\w-]+"), rf"\1{_HIDDEN}"),
 )
 _SECRET_SETTINGS = (
     "SECRET_KEY",
     "SELLERPIC_API_KEY",
+    "FASHN_API_KEY",
+    "PROVIDER_KEY_SECRETS",
     "S3_SECRET_ACCESS_KEY",
     "EMAIL_HOST_PASSWORD",
 )
@@ -69,8 +71,9 @@ _SECRET_SETTINGS = (
 @cache
 def _secret_values() -> tuple[str, ...]:
     """The secrets this installation knows; short ones would hide ordinary words."""
-    values = (str(getattr(settings, name, "") or "") for name in _SECRET_SETTINGS)
-    return tuple(value for value in values if len(value) >= 8)
+    told = (getattr(settings, name, "") or "" for name in _SECRET_SETTINGS)
+    values = (each for value in told for each in (value if isinstance(value, list) else [value]))
+    return tuple(str(value) for value in values if len(str(value)) >= 8)
 
 
 def redact(text: str) -> str:

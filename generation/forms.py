@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,18 +10,24 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Asset
 from generation.models import Decision, Output, Preset, ProviderAccount
-from generation.operations import Input, InputKind, Operation
+from generation.operations import Input, InputKind
 from teams.models import Team
 
 _REQUIRED = {
     InputKind.PHOTO: _("Choose a photo."),
+    InputKind.MASK: _("Choose a mask."),
     InputKind.MODEL_PRESET: _("Choose a model."),
     InputKind.SCENE_PRESET: _("Choose a scene."),
+    InputKind.AI_BACKGROUND_PRESET: _("Choose a background."),
+    InputKind.BACKGROUND_PRESET: _("Choose a background."),
 }
 _GONE = {
     InputKind.PHOTO: _("This photo is not available any more. Choose another."),
+    InputKind.MASK: _("This mask is not available any more. Choose another."),
     InputKind.MODEL_PRESET: _("This model is not offered any more. Choose another."),
     InputKind.SCENE_PRESET: _("This scene is not offered any more. Choose another."),
+    InputKind.AI_BACKGROUND_PRESET: _("This background is not offered any more. Choose another."),
+    InputKind.BACKGROUND_PRESET: _("This background is not offered any more. Choose another."),
 }
 
 
@@ -35,22 +42,22 @@ class LaunchForm(forms.Form):
     )
 
     def __init__(
-        self, data: Any = None, *, team: Team, operation: Operation, account: ProviderAccount
+        self, data: Any = None, *, team: Team, inputs: Sequence[Input], account: ProviderAccount
     ) -> None:
         super().__init__(data)
-        self.operation = operation
-        for entry in operation.inputs:
+        self.inputs = inputs
+        for entry in inputs:
             self.fields[entry.name] = _input_field(entry, team, account)
 
     def chosen(self) -> dict[str, Asset | Preset]:
         """The chosen pictures and presets by the name of their input."""
-        values = {entry.name: self.cleaned_data.get(entry.name) for entry in self.operation.inputs}
+        values = {entry.name: self.cleaned_data.get(entry.name) for entry in self.inputs}
         return {name: value for name, value in values.items() if value is not None}
 
 
 def _input_field(entry: Input, team: Team, account: ProviderAccount) -> forms.ModelChoiceField[Any]:
     rows: Any
-    if entry.kind is InputKind.PHOTO:
+    if entry.kind.is_picture:
         rows = (
             Asset.objects.for_team(team)
             .photos()

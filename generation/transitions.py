@@ -49,6 +49,7 @@ def advance(
     note: str = "",
     actor: str = ENGINE,
     at: datetime | None = None,
+    trace_id: str = "",
     **changes: Any,
 ) -> bool:
     """Move a job from `before` to the unfinished state `after` and write its event.
@@ -60,7 +61,7 @@ def advance(
         if not move(job, before, state=after, **changes):
             return False
         if after != before:
-            record_event(job, note=note, actor=actor, at=at)
+            record_event(job, before=before, note=note, actor=actor, at=at, trace_id=trace_id)
     return True
 
 
@@ -73,6 +74,7 @@ def end_job(
     note: str = "",
     actor: str = ENGINE,
     at: datetime | None = None,
+    trace_id: str = "",
     **changes: Any,
 ) -> bool:
     """Finish a job: settle its hold at `captured` credits and close outputs that never came.
@@ -105,7 +107,9 @@ def end_job(
                 actor=actor,
                 price_version=job.price_version,
             )
-        record_event(job, note=note or job.error, actor=actor, at=at)
+        record_event(
+            job, before=before, note=note or job.error, actor=actor, at=at, trace_id=trace_id
+        )
     return True
 
 
@@ -136,9 +140,26 @@ def move(job: Job, before: str, **changes: Any) -> bool:
 
 
 def record_event(
-    job: Job, *, note: str = "", actor: str = ENGINE, at: datetime | None = None
+    job: Job,
+    *,
+    before: str = "",
+    note: str = "",
+    actor: str = ENGINE,
+    at: datetime | None = None,
+    trace_id: str = "",
 ) -> None:
-    """Append a step to the job's history, in the state it has now."""
+    """Append a step to the job's history, in the state it has now.
+
+    `before` is the state it comes from, `trace_id` what the provider calls its answer.
+    """
     JobEvent.objects.create(
-        job=job, state=State(job.state), note=note[:300], actor=actor[:254], at=at or now()
+        job=job,
+        before=before,
+        state=State(job.state),
+        attempt=job.attempt_count or None,
+        remote_id=job.remote_id,
+        trace_id=trace_id[:100],
+        note=note[:300],
+        actor=actor[:254],
+        at=at or now(),
     )

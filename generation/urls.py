@@ -1,8 +1,8 @@
-"""Routes of launches, jobs, reviews and results; all lie inside a team."""
+"""Routes of launches, jobs, reviews and results; all but the providers' calls lie inside a team."""
 
 from django.urls import include, path
 
-from generation.views import approved, products, pulse, queue, review, studio
+from generation.views import approved, hooks, products, pulse, queue, review, studio
 
 app_name = "generation"
 
@@ -38,4 +38,7 @@ in_team = [
     ),
 ]
 
-urlpatterns = [path("t/<slug:team_slug>/", include(in_team))]
+urlpatterns = [
+    path("hooks/fashn/<str:token>", hooks.fashn_webhook, name="fashn_webhook"),
+    path("t/<slug:team_slug>/", include(in_team)),
+]

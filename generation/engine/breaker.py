@@ -28,7 +28,7 @@ def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
 def note_success(pool: Pool) -> None:
     """Open everything again: the provider took a task."""
     ProviderAccount.objects.filter(pk=pool.account_id, closed_streak__gt=0).update(
-        closed_until=None, closed_reason="", closed_streak=0
+        closed_until=None, closed_reason="", closed_code="", closed_streak=0
     )
     Pool.objects.filter(pk=pool.pk, busy_streak__gt=0).update(busy_until=None, busy_streak=0)
 
@@ -36,6 +36,8 @@ def note_success(pool: Pool) -> None:
 def places_open(pool: Pool, now: datetime) -> int:
     """How many submits may start now as far as earlier failures go: none, one to try, or all."""
     account = pool.account
+    if account.is_paused:
+        return 0
     if account.closed_until is not None and account.closed_until > now:
         return 0
     if pool.busy_until is not None and pool.busy_until > now:
@@ -58,6 +60,7 @@ def _close_account(
     ).update(
         closed_until=now + seconds(max(pause, failure.retry_after or 0)),
         closed_reason=failure.message[:200],
+        closed_code=failure.code[:40],
         closed_streak=F("closed_streak") + 1,
     )
 

@@ -14,7 +14,7 @@ from generation.engine.context import Context, logger
 from generation.models import ProviderAccount
 from generation.presets import renew_presets
 from generation.providers.errors import ProviderError
-from generation.providers.registry import current_account
+from generation.providers.registry import configured_providers, current_account
 from teams.outbox import send_due_mail
 
 Chore = Callable[[Context], Awaitable[None]]
@@ -31,27 +31,29 @@ async def tend_catalog(ctx: Context) -> None:
 
 
 async def renew_due_presets(ctx: Context) -> None:
-    """Renew the preset list of the current account when it is due."""
-    account = await ctx.database.run(current_account)
-    if account.presets_due_at <= ctx.clock():
-        await renew_presets(
-            account,
-            ctx.client(account),
-            run=ctx.database.run,
-            run_slow=ctx.slow.run,
-            at=ctx.clock(),
-        )
+    """Renew the preset lists of the accounts where they are due."""
+    for account in await ctx.database.run(_accounts):
+        if ctx.client(account).preset_kinds and account.presets_due_at <= ctx.clock():
+            await renew_presets(
+                account,
+                ctx.client(account),
+                run=ctx.database.run,
+                run_slow=ctx.slow.run,
+                at=ctx.clock(),
+            )
 
 
 async def refresh_balance(ctx: Context) -> None:
-    """Note the operator's credits at the provider."""
-    account = await ctx.database.run(current_account)
-    try:
-        balance = await ctx.client(account).balance()
-    except ProviderError as exc:
-        logger.info("The balance at %s is not known: %s", account, exc.message)
-        return
-    await ctx.database.run(_note_balance, account, balance.remaining, balance.total, ctx.clock())
+    """Note the operator's credits at every provider."""
+    for account in await ctx.database.run(_accounts):
+        try:
+            balance = await ctx.client(account).balance()
+        except ProviderError as exc:
+            logger.info("The balance at %s is not known: %s", account, exc.message)
+            continue
+        await ctx.database.run(
+            _note_balance, account, balance.remaining, balance.total, ctx.clock()
+        )
 
 
 async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
@@ -75,6 +77,10 @@ async def _repeat(chore: Chore, every: float, ctx: Context, may_work: Callable[[
         except Exception:
             logger.exception("The chore %s failed.", getattr(chore, "__name__", chore))
         await asyncio.sleep(every)
+
+
+def _accounts() -> list[ProviderAccount]:
+    return [current_account(provider) for provider in configured_providers()]
 
 
 def _note_balance(account: ProviderAccount, remaining: int, total: int, now: datetime) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
@@ -18,6 +20,8 @@ from django.utils.translation import gettext as _
 from generation.engine.breaker import is_on_trial, places_open
 from generation.engine.timing import Timing, seconds
 from generation.models import Attempt, Job, JobInput, Pool, ProviderFile, State
+from generation.operations import Offer
+from generation.providers.registry import offer_of, takes_uploads
 from generation.transitions import advance, end_job
 
 
@@ -27,6 +31,7 @@ class Claimed:
 
     job: Job
     attempt: Attempt
+    offer: Offer
     files: Mapping[str, str]
     presets: Mapping[str, str]
 
@@ -96,6 +101,10 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
 
 def _claim(job: Job, slot: int, now: datetime, timing: Timing) -> Claimed | None:
     inputs = list(job.inputs.select_related("preset"))
+    offer = offer_of(job.operation, job.offer)
+    if offer is None:
+        fail_offer_gone(job, State.READY, now)
+        return None
     for entry in inputs:
         if entry.preset is not None and entry.preset.withdrawn_at is not None:
             fail_withdrawn(job, State.READY, entry, now)
@@ -123,9 +132,22 @@ def _claim(job: Job, slot: int, now: datetime, timing: Timing) -> Claimed | None
         job=job,
         number=number,
         started_at=now,
-        request_hash=_hash([job.operation, files, presets, job.options]),
+        request_hash=_hash([offer.task, files, presets, job.options, job.seed]),
+        webhook_token=secrets.token_urlsafe(32) if settings.WEBHOOK_BASE_URL else "",
     )
-    return Claimed(job, attempt, files, presets)
+    return Claimed(job, attempt, offer, files, presets)
+
+
+def fail_offer_gone(job: Job, before: str, now: datetime) -> bool:
+    """End a job of an operation that this version does not know any more."""
+    return end_job(
+        job,
+        before,
+        State.FAILED,
+        at=now,
+        error_code="operation_gone",
+        error=_("This operation is no longer offered."),
+    )
 
 
 def fail_withdrawn(job: Job, before: str, entry: JobInput, now: datetime) -> bool:
@@ -145,6 +167,8 @@ def _keys_are_fresh(job: Job, inputs: Sequence[JobInput], now: datetime, timing:
     wanted = {entry.file_key for entry in inputs if entry.asset_id is not None}
     if "" in wanted:
         return False
+    if not takes_uploads(job.account):
+        return True  # The keys are of our own storage.
     known = ProviderFile.objects.filter(
         account_id=job.account_id,
         file_key__in=wanted,
@@ -167,25 +191,31 @@ def _pools_with(state: str, now: datetime) -> list[Pool]:
 def _fair_turns(
     pool: Pool, state: str, now: datetime, busy: Counter[UUID], *, most_each: int | None
 ) -> list[UUID]:
-    """Job ids in the order of their turns: the team with the fewest in flight first, then age."""
+    """Job ids in the order of their turns.
+
+    The team with the fewest in flight first, then what people launched one by one before batches,
+    then age.
+    """
     waiting = (
         Job.objects.unfinished()
         .filter(pool=pool, state=state, due_at__lte=now)
         .order_by()
         .annotate(
             place=Window(
-                RowNumber(), partition_by=F("team_id"), order_by=[F("created_at"), F("id")]
+                RowNumber(),
+                partition_by=F("team_id"),
+                order_by=[F("is_batch"), F("created_at"), F("id")],
             )
         )
         .filter(place__lte=pool.slots * 3)
-        .values_list("id", "team_id", "created_at", "place")
+        .values_list("id", "team_id", "is_batch", "created_at", "place")
     )
     turns = [
-        (place + busy[team_id], created_at, job_id)
-        for job_id, team_id, created_at, place in waiting
+        (place + busy[team_id], is_batch, created_at, job_id)
+        for job_id, team_id, is_batch, created_at, place in waiting
         if most_each is None or place + busy[team_id] <= most_each
     ]
-    return [job_id for _turn, _age, job_id in sorted(turns)]
+    return [job_id for _turn, _is_batch, _age, job_id in sorted(turns)]
 
 
 def _trial_turns(pool: Pool, now: datetime, most: int) -> list[UUID]:

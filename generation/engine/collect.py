@@ -20,12 +20,16 @@ from catalog.services import request_renditions, store_result
 from generation.engine.context import Context, Observer, logger
 from generation.engine.timing import Timing, back_off, seconds
 from generation.models import Attempt, Job, Output, State
-from generation.providers.base import ItemState, RemoteItem
+from generation.operations import Result as Kind
+from generation.providers.base import ItemState, Media, RemoteItem
 from generation.providers.errors import NotTaken, ProviderError, Refused
+from generation.providers.registry import offer_of
 from generation.transitions import advance, changing, end_job
 from teams.models import Team
 
-_DESCRIBED = ("key", "name", "format", "bytes", "width", "height", "sha256", "average_colour")
+_DESCRIBED = (
+    "key", "name", "format", "bytes", "width", "height", "seconds", "sha256", "average_colour",
+)  # fmt: skip
 """What an asset that is not saved yet is made from again."""
 
 
@@ -107,10 +111,11 @@ async def collect_job(ctx: Context, job: Job) -> None:
 async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) -> Result:
     if item.state is not ItemState.SUCCEEDED:
         return Result(index, item, code=item.error_code, error=item.error)
+    media = _media(job)
     with tempfile.TemporaryDirectory(dir=ctx.scratch) as folder:
         path = Path(folder) / "result"
         try:
-            await ctx.client(job.account).fetch_output(item, path)
+            await ctx.client(job.account).fetch_output(item, path, media=media)
             asset = await ctx.slow.run(
                 store_result,
                 team=job.team,
@@ -119,6 +124,7 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
                 path=path,
                 name=_name(job, index),
                 key=f"t/{job.team_id}/out/{job.pk}/{index}",
+                media=media.value,
             )
         except NotAPicture as exc:
             return Result(index, item, code="not_a_picture", error=exc.sentence, was_made=True)
@@ -273,7 +279,13 @@ def _item(entry: dict[str, Any]) -> RemoteItem:
         state=ItemState(entry["state"]),
         error_code=str(entry.get("error_code", "")),
         error=str(entry.get("error", "")),
+        url=str(entry.get("url", "")),
     )
+
+
+def _media(job: Job) -> Media:
+    offer = offer_of(job.operation, job.offer)
+    return Media.VIDEO if offer and offer.result is Kind.VIDEO else Media.IMAGE
 
 
 def _lease(job: Job, now: datetime, timing: Timing) -> datetime:

@@ -72,6 +72,10 @@ async def _record_surprise(ctx: Context, job: Job) -> None:
 
 def record_status(job: Job, status: TaskStatus, now: datetime, timing: Timing) -> None:
     """Move on a job whose items all ended; otherwise say when to ask next."""
+    if status.charged is not None:
+        Attempt.objects.filter(job=job, number=job.attempt_count).update(
+            provider_charged=status.charged
+        )
     if status.is_final:
         _end_at_provider(job, status, now)
     elif job.state == State.LOST:
@@ -130,6 +134,7 @@ def _end_at_provider(job: Job, status: TaskStatus, now: datetime) -> None:
             remote_items=items,
             remote_ended_at=now,
             step_failures=0,
+            trace_id=status.trace_id,
         )
         return
     first = status.items[0]
@@ -142,6 +147,7 @@ def _end_at_provider(job: Job, status: TaskStatus, now: datetime) -> None:
         remote_ended_at=now,
         error_code=first.error_code[:40] or "all_failed",
         error=(first.error or _("The provider could not make these pictures."))[:300],
+        trace_id=status.trace_id,
     )
     if ended:
         for index, item in enumerate(status.items):

@@ -13,37 +13,38 @@ from django.utils.translation import gettext as _
 
 from catalog.limited import DecoderFailed, NotAPicture
 from catalog.models import Rendition
-from catalog.services import fitted_copy
+from catalog.services import fitted_copy, fitted_mask
+from catalog.storage import has_public_links
 from catalog.storage import Missing, storage
 from generation.engine.breaker import note_failure
-from generation.engine.claims import fail_withdrawn
+from generation.engine.claims import fail_offer_gone, fail_withdrawn
 from generation.engine.context import Context, logger
 from generation.engine.timing import Timing, back_off, seconds
-from generation.models import Job, JobInput, ProviderFile, State
-from generation.operations import OPERATIONS, Operation
+from generation.models import Job, JobInput, ProviderAccount, ProviderFile, State
+from generation.operations import InputKind, Offer
 from generation.providers.errors import NotTaken, Refused
+from generation.providers.registry import offer_of, takes_uploads
 from generation.transitions import advance, end_job
+
+BODY_BYTES = 2_900_000
+"""Bytes of pictures in one request without links: below 4 MB as base64 (ASSUMED, FASHN's limit)."""
 
 
 async def prepare_job(ctx: Context, job: Job) -> None:
     """Bring a job from preparing to ready, back to queued, or to its end."""
     ctx.reached("preparing", job.pk)
-    operation = OPERATIONS.get(job.operation)
-    if operation is None:
-        await ctx.database.run(
-            _fail, job, "operation_gone", _("This operation is no longer offered."), ctx.clock()
-        )
+    offer = offer_of(job.operation, job.offer)
+    if offer is None:
+        await ctx.database.run(fail_offer_gone, job, State.PREPARING, ctx.clock())
         return
     try:
         async with asyncio.timeout(ctx.timing.prepare):
             inputs = await ctx.database.run(_load_inputs, job)
-            sent: dict[int, tuple[str, str]] = {}
             for entry in inputs:
                 if entry.preset is not None and entry.preset.withdrawn_at is not None:
                     await ctx.database.run(fail_withdrawn, job, State.PREPARING, entry, ctx.clock())
                     return
-                if entry.asset is not None:
-                    sent[entry.pk] = await _send_photo(ctx, job, operation, entry)
+            sent = await _send_pictures(ctx, job, offer, inputs)
     except (NotAPicture, Missing) as exc:
         sentence = getattr(exc, "sentence", "") or _("The photo's file is gone. Upload it again.")
         await ctx.database.run(_fail, job, "input_refused", sentence, ctx.clock())
@@ -60,22 +61,60 @@ async def prepare_job(ctx: Context, job: Job) -> None:
         ctx.wake()
 
 
-async def _send_photo(
-    ctx: Context, job: Job, operation: Operation, entry: JobInput
-) -> tuple[str, str]:
-    """Checksum and file key of the fitted copy, which is uploaded once per provider account."""
-    assert entry.asset is not None  # noqa: S101 - the constraint asset_or_preset
-    # The lock keeps several jobs of one photo from fitting and uploading it side by side.
-    async with ctx.lock(f"{job.account_id}:{entry.asset_id}"):
-        copy = await ctx.slow.run(
-            fitted_copy, entry.asset, max_side=operation.max_side, max_bytes=operation.max_bytes
-        )
-        key = await ctx.database.run(_known_key, job, copy.sha256, ctx.clock(), ctx.timing)
-        if key is None:
-            key = await _upload(ctx, job, copy)
-            ctx.reached("uploaded", job.pk)
-            await ctx.database.run(_remember_key, job, copy.sha256, key, ctx.clock())
-    return copy.sha256, key
+async def _send_pictures(
+    ctx: Context, job: Job, offer: Offer, inputs: list[JobInput]
+) -> dict[int, tuple[str, str]]:
+    """Checksum and key of the copy of every picture, by the id of its input.
+
+    Masks come last: they take the size of the copy of their picture.
+    """
+    given = {entry.name: entry for entry in inputs if entry.asset is not None}
+    wanted = [entry for entry in offer.inputs if entry.name in given]
+    share = _share_of_body(job.account, len(wanted))
+    sizes: dict[str, tuple[int, int]] = {}
+    sent: dict[int, tuple[str, str]] = {}
+    for entry in sorted(wanted, key=lambda entry: entry.kind is InputKind.MASK):
+        row = given[entry.name]
+        assert row.asset is not None  # noqa: S101 - chosen above
+        fit = offer.fit_of(entry)
+        most = min(fit.max_bytes, share) if share else fit.max_bytes
+        # The lock keeps several jobs of one photo from fitting and uploading it side by side.
+        async with ctx.lock(f"{job.account_id}:{row.asset_id}"):
+            if entry.kind is InputKind.MASK:
+                copy = await ctx.slow.run(
+                    fitted_mask, row.asset, size=sizes[entry.mask_of], max_bytes=most
+                )
+            else:
+                copy = await ctx.slow.run(
+                    fitted_copy,
+                    row.asset,
+                    max_side=fit.max_side,
+                    min_side=fit.min_side,
+                    max_bytes=most,
+                    formats=sorted(fit.formats),
+                )
+            sizes[entry.name] = (copy.width, copy.height)
+            sent[row.pk] = copy.sha256, await _key_at_provider(ctx, job, copy)
+    return sent
+
+
+def _share_of_body(account: ProviderAccount, pictures: int) -> int:
+    """Bytes that each picture may have where all of them travel within one request; 0: any."""
+    if takes_uploads(account) or has_public_links():
+        return 0
+    return BODY_BYTES // max(1, pictures)
+
+
+async def _key_at_provider(ctx: Context, job: Job, copy: Rendition) -> str:
+    """The file key of a fitted copy, uploaded once per provider account; or our own key of it."""
+    if not takes_uploads(job.account):
+        return copy.key
+    key = await ctx.database.run(_known_key, job, copy.sha256, ctx.clock(), ctx.timing)
+    if key is None:
+        key = await _upload(ctx, job, copy)
+        ctx.reached("uploaded", job.pk)
+        await ctx.database.run(_remember_key, job, copy.sha256, key, ctx.clock())
+    return key
 
 
 async def _upload(ctx: Context, job: Job, copy: Rendition) -> str:

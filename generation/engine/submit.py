@@ -9,18 +9,25 @@ from typing import Any
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
+from catalog.storage import Missing
+from generation.engine.links import link_or_data
 from generation.engine.breaker import note_failure, note_success
 from generation.engine.claims import Claimed
 from generation.engine.context import PATIENCE, Context, logger
 from generation.engine.pace import first_poll_at
 from generation.engine.timing import seconds
 from generation.models import Attempt, Job, JobInput, ProviderFile, State
-from generation.providers.base import Submitted
+from generation.providers.base import Order, Submitted
 from generation.providers.errors import FileGone, NotTaken, OutcomeUnknown, ProviderError, Refused
+from generation.providers.registry import takes_uploads
 from generation.transitions import advance, changing, end_job
+from generation.webhooks import webhook_url
 
 _GONE_TRIES = 3
 """Uploads of the same files that a provider may forget before the job fails."""
+
+LINK_SECONDS = 3600
+"""How long a provider may fetch a picture by the link that it was sent."""
 
 _STEP_BACK = 1.0
 """Seconds that a job is held back by an answer that may be its own fault."""
@@ -35,22 +42,23 @@ async def submit_job(ctx: Context, claimed: Claimed) -> None:
     job = claimed.job
     ctx.reached("claimed", job.pk)
     outcome: Submitted | ProviderError
+    is_sent = False
     try:
         async with asyncio.timeout(ctx.timing.submit):
-            outcome = await ctx.client(job.account).submit(
-                job.operation,
-                files=claimed.files,
-                presets=claimed.presets,
-                options=job.options,
-            )
+            order = await _order(ctx, claimed)
+            is_sent = True
+            outcome = await ctx.client(job.account).submit(order)
     except ProviderError as exc:
         outcome = exc
     except TimeoutError:
         outcome = OutcomeUnknown(_("The provider did not answer in time."))
+    except Missing:
+        outcome = FileGone(_("The copy of a photo is gone."))
     except Exception as exc:
-        # Whatever broke, the request may be out.
         logger.exception("Submitting %s failed unexpectedly.", job.pk)
-        outcome = OutcomeUnknown(type(exc).__name__)
+        # Whatever broke, the request may be out.
+        kind = OutcomeUnknown if is_sent else NotTaken
+        outcome = kind(type(exc).__name__)
     ctx.reached("answered", job.pk)
     task = outcome.remote_id if isinstance(outcome, Submitted) else ""
     if task:  # Before the first write: a task that was paid for can be found whatever happens.
@@ -63,6 +71,26 @@ async def submit_job(ctx: Context, claimed: Claimed) -> None:
         logger.exception(
             "The answer for %s could not be written: %s.", job.pk, task or repr(outcome)
         )
+
+
+async def _order(ctx: Context, claimed: Claimed) -> Order:
+    """What is sent. Pictures become links or data where the provider takes no uploads."""
+    job, offer = claimed.job, claimed.offer
+    files = claimed.files
+    if not takes_uploads(job.account):
+        files = {
+            name: await ctx.slow.run(link_or_data, key, seconds=LINK_SECONDS)
+            for name, key in files.items()
+        }
+    return Order(
+        task=offer.task,
+        files=files,
+        presets=claimed.presets,
+        options={**job.options, **offer.constants},
+        seed=job.seed,
+        outputs=job.expected_outputs,
+        webhook_url=webhook_url(claimed.attempt),
+    )
 
 
 def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: datetime) -> None:
@@ -92,6 +120,8 @@ def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: da
 def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime) -> None:
     job, attempt = claimed.job, claimed.attempt
     _close_attempt(attempt, Attempt.Outcome.ACCEPTED, now, taken.trace_id, taken.remote_id)
+    if taken.charged is not None:
+        Attempt.objects.filter(pk=attempt.pk).update(provider_charged=taken.charged)
     note_success(job.pool)
     changes: dict[str, Any] = {
         "remote_id": taken.remote_id,
@@ -102,7 +132,7 @@ def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime
         "error": "",
         "error_code": "",
     }
-    if advance(job, State.SUBMITTING, State.RUNNING, at=now, **changes):
+    if advance(job, State.SUBMITTING, State.RUNNING, at=now, trace_id=taken.trace_id, **changes):
         return
     # The lease ran out first. The id stands on the attempt; the sweep takes the job on from there.
     logger.warning("The answer for %s came after its lease was over.", job.pk)

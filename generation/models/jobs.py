@@ -88,9 +88,18 @@ class Job(models.Model):
     retry_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="retries")
 
     operation = models.CharField(max_length=30)
+    offer = models.CharField(
+        max_length=40, default="sellerpic", help_text=_("Which provider's way of doing it.")
+    )
     account = models.ForeignKey(ProviderAccount, models.PROTECT, related_name="jobs")
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="jobs")
     options = models.JSONField(default=dict, blank=True)
+    seed = models.PositiveBigIntegerField(
+        null=True, help_text=_("Drawn anew for each job, where the provider takes one.")
+    )
+    is_batch = models.BooleanField(
+        default=False, help_text=_("Waits behind what people launch one by one.")
+    )
 
     expected_outputs = models.PositiveSmallIntegerField()
     unit_price = models.PositiveIntegerField(help_text=_("Credits per delivered result."))
@@ -273,6 +282,12 @@ class Attempt(models.Model):
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.STARTED)
     request_hash = models.CharField(max_length=64)
     remote_id = models.CharField(max_length=80, blank=True)
+    webhook_token = models.CharField(
+        max_length=64, blank=True, help_text=_("Names this attempt in the address that is called.")
+    )
+    hinted_remote_id = models.CharField(
+        max_length=80, blank=True, help_text=_("Task id told by a webhook, not yet confirmed.")
+    )
     trace_id = models.CharField(max_length=100, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=300, blank=True)
@@ -291,18 +306,31 @@ class Attempt(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["job", "number"], name="generation_attempt_number_once_per_job"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["webhook_token"],
+                condition=~Q(webhook_token=""),
+                name="generation_attempt_webhook_token_once",
+            ),
         ]
+        indexes = [models.Index(fields=["-started_at"], name="generation_attempt_newest")]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.job_id}"
 
 
 class JobEvent(models.Model):
-    """One step in a job's history, for the timeline that people and support read."""
+    """One step in a job's history, for the timeline that people and support read.
+
+    `before` is empty for the launch, and equal to `state` for a note without a move.
+    """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="events")
+    before = models.CharField(max_length=10, choices=State, blank=True)
     state = models.CharField(max_length=10, choices=State)
+    attempt = models.PositiveSmallIntegerField(null=True)
+    remote_id = models.CharField(max_length=80, blank=True)
+    trace_id = models.CharField(max_length=100, blank=True)
     note = models.CharField(max_length=300, blank=True)
     actor = models.CharField(max_length=254, blank=True)
     at = models.DateTimeField(default=now)

@@ -19,11 +19,18 @@ class ProviderAccount(models.Model):
     provider = models.CharField(max_length=20)
     base_url = models.CharField(max_length=200)
     is_sandbox = models.BooleanField(default=False)
+    # Written through a form that never shows it; a key of the environment comes first.
+    encrypted_key = models.TextField(blank=True, editable=False)
+    key_set_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_paused = models.BooleanField(
+        default=False, help_text=_("An operator stopped it: nothing is sent until it is resumed.")
+    )
     # The breaker: while open, nothing is submitted and people are told why.
     closed_until = models.DateTimeField(
         null=True, blank=True, help_text=_("No submits before this time.")
     )
     closed_reason = models.CharField(max_length=200, blank=True)
+    closed_code = models.CharField(max_length=40, blank=True)
     closed_streak = models.PositiveSmallIntegerField(
         default=0, help_text=_("Closings in a row; sets how long the next one lasts.")
     )
@@ -104,6 +111,8 @@ class Preset(models.Model):
     class Kind(models.TextChoices):
         MODEL = "SWAP_MODEL", _("Model")
         SCENE = "SWAP_MODEL_SCENE", _("Scene")
+        AI_BACKGROUND = "AI_BACKGROUND", _("AI background")
+        BACKGROUND = "BACKGROUND", _("Background")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="presets")

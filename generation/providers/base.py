@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,22 +17,39 @@ class ItemState(StrEnum):
     FAILED = "failed"
 
 
+class Media(StrEnum):
+    """What kind of file an output is."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteItem:
-    """One output of a task, as the status call tells it."""
+    """One output of a task, as the status call tells it.
+
+    `url` is its address where the status tells one that needs no further call (FASHN).
+    """
 
     remote_id: str
     state: ItemState
     error_code: str = ""
     error: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A task's items. An empty tuple means: just created, nothing known yet."""
+    """A task's items. An empty tuple means: just created, nothing known yet.
+
+    `charged` is what the provider says the task cost, in its own credits; None: it does not say.
+    `may_run_again` marks a task that failed as a whole, for free, by a cause that passes.
+    """
 
     items: tuple[RemoteItem, ...]
     trace_id: str = ""
+    charged: int | None = None
+    may_run_again: bool = False
 
     @property
     def is_final(self) -> bool:
@@ -41,11 +58,30 @@ class TaskStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """One paid request. `task` is the provider's own name of what it is to do.
+
+    `files` maps input names to what stands for the picture at this provider: a file key where it
+    takes uploads, else a link or a data URI. `presets` maps input names to preset ids. `options`
+    hold the offer's constants too. `outputs` is the number of results that are asked for.
+    """
+
+    task: str
+    files: Mapping[str, str]
+    presets: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    outputs: int = 1
+    webhook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
-    """A task that the provider took."""
+    """A task that the provider took. `charged` as in TaskStatus, where the answer tells already."""
 
     remote_id: str
     trace_id: str = ""
+    charged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +105,7 @@ class PresetPage:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The account's own credits at the provider."""
+    """The account's own credits at the provider. `total` is 0 where it is not told."""
 
     remaining: int
     total: int
@@ -78,29 +114,26 @@ class Balance:
 class Provider(Protocol):
     """One account at one provider. Every method raises `errors.ProviderError` kinds only."""
 
+    takes_uploads: bool
+    """Whether pictures are uploaded first and named by a key; else they travel in the order."""
+    has_webhooks: bool
+    """Whether an order may carry an address that the provider calls when the task has ended."""
+    preset_kinds: tuple[str, ...]
+    """The preset lists that the provider has; none for most."""
+
     async def upload(self, path: Path, *, content_type: str) -> str:
         """Send a picture file and return the provider's file key."""
         ...
 
-    async def submit(
-        self,
-        operation: str,
-        *,
-        files: Mapping[str, str],
-        presets: Mapping[str, str],
-        options: Mapping[str, Any],
-    ) -> Submitted:
-        """Start a paid task: exactly one POST, never repeated here.
-
-        `files` maps input names to file keys, `presets` input names to preset ids.
-        """
+    async def submit(self, order: Order) -> Submitted:
+        """Start a paid task: exactly one POST, never repeated here."""
         ...
 
     async def status(self, remote_id: str) -> TaskStatus:
         """Ask how a task stands."""
         ...
 
-    async def fetch_output(self, item: RemoteItem, to: Path) -> None:
+    async def fetch_output(self, item: RemoteItem, to: Path, *, media: Media) -> None:
         """Download one succeeded output into `to`; a dead link is renewed once.
 
         Raises Refused when the file is gone for good, NotTaken when asking later may help.

@@ -20,6 +20,9 @@ import httpx
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """No JSON answer of a provider comes near this; a larger body is not read on."""
 
+Transport = httpx.AsyncBaseTransport
+"""What carries requests instead of the network: tests put an app of this process in its place."""
+
 
 class NotSent(Exception):
     """No connection was made: the other side has seen nothing."""
@@ -75,21 +78,23 @@ class ApiClient:
         headers: Mapping[str, str],
         reads: TimeLimits | None = None,
         writes: TimeLimits | None = None,
+        transport: Transport | None = None,
     ) -> None:
-        self._reads = _client(
-            reads or TimeLimits(), keep_alive=10, base_url=base_url, headers=headers
-        )
-        self._writes = _client(
-            writes or TimeLimits(read=60.0), keep_alive=0, base_url=base_url, headers=headers
-        )
+        to_here: dict[str, Any] = {"base_url": base_url, "headers": headers}
+        self._reads = _client(reads or TimeLimits(), 10, transport, **to_here)
+        self._writes = _client(writes or TimeLimits(read=60.0), 0, transport, **to_here)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         """A read. Raises NotSent or AnswerLost; either may be repeated."""
         return await self._send(self._reads, "GET", path, params=dict(params or {}))
 
-    async def post_json(self, path: str, body: Mapping[str, Any]) -> Answer:
+    async def post_json(
+        self, path: str, body: Mapping[str, Any], params: Mapping[str, str] | None = None
+    ) -> Answer:
         """A POST that is made once. After AnswerLost it may have been carried out."""
-        return await self._send(self._writes, "POST", path, json=dict(body))
+        return await self._send(
+            self._writes, "POST", path, json=dict(body), params=dict(params or {})
+        )
 
     async def post_file(self, path: str, field: str, file: Path, content_type: str) -> Answer:
         """A multipart POST of one file."""
@@ -115,9 +120,9 @@ class ApiClient:
             return Answer(response.status_code, _lower(response.headers), bytes(body))
 
 
-def download_client(limits: TimeLimits) -> httpx.AsyncClient:
-    """A client for one-off file downloads: no kept connection, no redirects, no proxies."""
-    return _client(limits, keep_alive=0)
+def file_client(limits: TimeLimits, transport: Transport | None = None) -> httpx.AsyncClient:
+    """A client for files behind links: no kept connection, no redirects, no proxies, no key."""
+    return _client(limits, 0, transport)
 
 
 @asynccontextmanager
@@ -147,7 +152,9 @@ async def stream_body(response: httpx.Response) -> AsyncIterator[bytes]:
         raise AnswerLost(_reason(exc)) from exc
 
 
-def _client(limits: TimeLimits, *, keep_alive: int, **kwargs: Any) -> httpx.AsyncClient:
+def _client(
+    limits: TimeLimits, keep_alive: int, transport: Transport | None, **kwargs: Any
+) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         timeout=httpx.Timeout(
             connect=limits.connect, read=limits.read, write=limits.write, pool=limits.connect
@@ -156,6 +163,7 @@ def _client(limits: TimeLimits, *, keep_alive: int, **kwargs: Any) -> httpx.Asyn
         follow_redirects=False,
         trust_env=False,
         verify=_trust(),
+        transport=transport,
         **kwargs,
     )
 

@@ -6,66 +6,135 @@ from django.conf import settings
 from django.db import transaction
 
 from generation.models import Pool, ProviderAccount
+from generation.operations import OPERATIONS, Offer, Operation, fashn, sellerpic
 from generation.providers.base import Provider
+from generation.providers.keys import key_of
 
-SELLERPIC = "sellerpic"
+SELLERPIC, FASHN = "sellerpic", "fashn"
+PROVIDERS = (SELLERPIC, FASHN)
+LABELS = {SELLERPIC: "SellerPic", FASHN: "FASHN"}
 
-# ASSUMED: an image task that is not done after 15 minutes will not be seen by polling on.
-_MAX_TASK_SECONDS = 900
+# ASSUMED: a task that is not done after this many seconds will not be seen by polling on.
+_IMAGE_SECONDS, _VIDEO_SECONDS = 900, 1800
 
 
 def current_account(provider: str = SELLERPIC) -> ProviderAccount:
     """The account that new jobs go to, as the settings say: the sandbox's or the live one.
 
-    Makes the row and its pools where they are missing, and lets the settings' limits win.
+    Makes the row and its pools where they are missing, and lets the settings' limits win. Raises
+    LookupError for a provider that there is not.
     """
-    if provider != SELLERPIC:
+    if provider not in PROVIDERS:
         raise LookupError(f"There is no provider called {provider}.")
-    account = _sandbox_account() if settings.SANDBOX else _live_account()
-    limits = {
-        "slots": settings.SELLERPIC_SLOTS,
-        "min_poll_seconds": settings.SELLERPIC_MIN_POLL_SECONDS,
-    }
-    pool = Pool.objects.filter(account=account, name="general").first()
-    if pool is None:
-        with transaction.atomic():
-            Pool.objects.get_or_create(
-                account=account,
-                name="general",
-                defaults={**limits, "max_task_seconds": _MAX_TASK_SECONDS},
-            )
-    elif any(getattr(pool, name) != value for name, value in limits.items()):
-        Pool.objects.filter(pk=pool.pk).update(**limits)
+    account = _sandbox_account(provider) if settings.SANDBOX else _live_account(provider)
+    wanted = _pools(provider)
+    found = {pool.name: pool for pool in Pool.objects.filter(account=account)}
+    for name, limits in wanted.items():
+        pool = found.get(name)
+        if pool is None:
+            with transaction.atomic():
+                Pool.objects.get_or_create(account=account, name=name, defaults=limits)
+        elif any(getattr(pool, key) != value for key, value in limits.items()):
+            Pool.objects.filter(pk=pool.pk).update(**limits)
     return account
 
 
-def _live_account() -> ProviderAccount:
-    account, _ = ProviderAccount.objects.get_or_create(
-        provider=SELLERPIC, base_url=settings.SELLERPIC_BASE_URL
+def is_configured(provider: str) -> bool:
+    """Whether jobs can be sent: by the sandbox, or with a key."""
+    return settings.SANDBOX or bool(key_of(current_account(provider)))
+
+
+def configured_providers() -> list[str]:
+    """The providers that jobs can be sent to."""
+    return [provider for provider in PROVIDERS if is_configured(provider)]
+
+
+def is_offered(offer: Offer) -> bool:
+    """Whether teams may launch it now: its provider has a key, and it is confirmed or allowed."""
+    return (offer.is_confirmed or settings.UNCONFIRMED_OPERATIONS) and is_configured(offer.provider)
+
+
+def offers_of(operation: Operation) -> list[Offer]:
+    """The offers of an operation that can be launched now, the usual one first."""
+    return [offer for offer in operation.offers if is_offered(offer)]
+
+
+def offer_of(operation: str, name: str) -> Offer | None:
+    """The row of the table that a job was launched by; None for one that is gone."""
+    row = OPERATIONS.get(operation)
+    return row.offer(name) if row else None
+
+
+def takes_uploads(account: ProviderAccount) -> bool:
+    """Whether pictures are uploaded to the account first; else they travel with the order."""
+    return account.provider == SELLERPIC
+
+
+def client_for(account: ProviderAccount) -> Provider:
+    """A client that speaks for the account. Close it in the event loop that used it."""
+    from generation.providers.fashn import Fashn
+    from generation.providers.sellerpic import SellerPic
+
+    key = key_of(account)
+    if account.provider == FASHN:
+        return Fashn(
+            account.base_url,
+            api_key=key,
+            file_hosts=settings.FASHN_FILE_HOSTS,
+            is_sandbox=account.is_sandbox,
+        )
+    return SellerPic(
+        account.base_url,
+        api_key=key,
+        file_hosts=settings.SELLERPIC_FILE_HOSTS,
+        is_sandbox=account.is_sandbox,
+        upload_version=settings.SELLERPIC_UPLOAD_VERSION,
     )
+
+
+def _pools(provider: str) -> dict[str, dict[str, float]]:
+    """The pools of a provider by name, with their limits."""
+    if provider == FASHN:
+        floor = {"min_poll_seconds": settings.FASHN_MIN_POLL_SECONDS}
+        return {
+            fashn.POOL: {
+                **floor,
+                "slots": settings.FASHN_SLOTS,
+                "max_task_seconds": _VIDEO_SECONDS,
+            }
+        }
+    floor = {"min_poll_seconds": settings.SELLERPIC_MIN_POLL_SECONDS}
+    slots = {
+        sellerpic.GENERAL: settings.SELLERPIC_SLOTS,
+        sellerpic.VIDEO: settings.SELLERPIC_VIDEO_SLOTS,
+        sellerpic.EDIT: settings.SELLERPIC_EDIT_SLOTS,
+        sellerpic.SEGMENT_PROMPT: settings.SELLERPIC_SEGMENT_SLOTS,
+        sellerpic.SEGMENT_TYPE: settings.SELLERPIC_SEGMENT_SLOTS,
+    }
+    return {
+        name: {
+            **floor,
+            "slots": count,
+            "max_task_seconds": _VIDEO_SECONDS if name == sellerpic.VIDEO else _IMAGE_SECONDS,
+        }
+        for name, count in slots.items()
+    }
+
+
+def _live_account(provider: str) -> ProviderAccount:
+    base_url = settings.FASHN_BASE_URL if provider == FASHN else settings.SELLERPIC_BASE_URL
+    account, _ = ProviderAccount.objects.get_or_create(provider=provider, base_url=base_url)
     return account
 
 
-def _sandbox_account() -> ProviderAccount:
+def _sandbox_account(provider: str) -> ProviderAccount:
     """The sandbox stays the same account when an installation moves it to another port."""
-    account = ProviderAccount.objects.filter(provider=SELLERPIC, is_sandbox=True).first()
+    account = ProviderAccount.objects.filter(provider=provider, is_sandbox=True).first()
     if account is None:
         account, _ = ProviderAccount.objects.get_or_create(
-            provider=SELLERPIC, base_url=settings.SANDBOX_URL, defaults={"is_sandbox": True}
+            provider=provider, base_url=settings.SANDBOX_URL, defaults={"is_sandbox": True}
         )
     elif account.base_url != settings.SANDBOX_URL:
         ProviderAccount.objects.filter(pk=account.pk).update(base_url=settings.SANDBOX_URL)
         account.base_url = settings.SANDBOX_URL
     return account
-
-
-def client_for(account: ProviderAccount) -> Provider:
-    """A client that speaks for the account. Close it in the event loop that used it."""
-    from generation.providers.sellerpic import SellerPic
-
-    return SellerPic(
-        account.base_url,
-        api_key="sandbox" if account.is_sandbox else settings.SELLERPIC_API_KEY,
-        file_hosts=settings.SELLERPIC_FILE_HOSTS,
-        is_sandbox=account.is_sandbox,
-    )

@@ -1,6 +1,7 @@
 """What people do with jobs and results. Rights are checked by the views; rules are checked here."""
 
-from generation.services.launch import LaunchRefused, launch_job, retry_job
+from generation.preflight import LaunchRefused
+from generation.services.launch import launch_job, retry_job
 from generation.services.review import (
     DecidedByOther,
     NothingToUndo,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -11,25 +12,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalog.models import Asset, Product
-from generation.models import Job, JobInput, Output, Pool, Preset, ProviderAccount
-from generation.operations import OPERATIONS, Input, InputKind, Operation
-from generation.providers.registry import current_account
+from generation.models import Job, JobInput, Output, Pool, Preset
+from generation.operations import OPERATIONS, Ask, Offer
+from generation.preflight import LaunchRefused, check_inputs, check_options
+from generation.providers.registry import current_account, offers_of
 from generation.tasks import send_wake_hint
 from generation.transitions import record_event
 from teams.credits import hold
 from teams.models import Team, User
-
-
-class LaunchRefused(Exception):
-    """The job cannot be launched; nothing was written.
-
-    `sentence` says what to do about it, `field` names the input at fault ("" for the whole form).
-    """
-
-    def __init__(self, sentence: str, field: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.field = field
 
 
 def launch_job(
@@ -37,27 +27,30 @@ def launch_job(
     team: Team,
     by: User,
     operation: str,
+    offer: str = "",
     request_key: uuid.UUID,
     product: Product | None,
     inputs: Mapping[str, Asset | Preset],
     options: Mapping[str, Any] | None = None,
     retry_of: Job | None = None,
+    is_batch: bool = False,
 ) -> Job:
     """Record a job, hold its credits and wake the engine once both are committed.
 
-    The same `request_key` returns the job that it launched the first time. Raises LaunchRefused,
-    or InsufficientCredits when the team cannot pay; either leaves nothing behind.
+    `offer` names one provider's way of doing it; "" is the first that can be launched now. The same
+    `request_key` returns the job that it launched the first time. Raises LaunchRefused, or
+    InsufficientCredits when the team cannot pay; either leaves nothing behind.
     """
     if launched := Job.objects.for_team(team).filter(request_key=request_key).first():
         return launched
-    wanted = OPERATIONS.get(operation)
-    if wanted is None:
-        raise LaunchRefused(_("This operation is not offered."), "operation")
-    account = current_account(wanted.provider)
+    chosen = _find_offer(operation, offer)
+    account = current_account(chosen.provider)
     _check_product(team, product)
-    _check_inputs(team, product, account, wanted, inputs)
+    settled = check_options(chosen, options or {})
+    check_inputs(team, product, account, chosen, inputs)
     _check_room(team)
-    pool = Pool.objects.get(account=account, name=wanted.pool)
+    quote = chosen.quote(Ask(settled, frozenset(inputs)))
+    pool = Pool.objects.get(account=account, name=chosen.pool)
     with transaction.atomic():
         job, is_new = Job.objects.get_or_create(
             team=team,
@@ -66,14 +59,18 @@ def launch_job(
                 "product": product,
                 "requested_by": by,
                 "retry_of": retry_of,
-                "operation": wanted.name,
+                "operation": operation,
+                "offer": chosen.name,
                 "account": account,
                 "pool": pool,
-                "options": dict(options or {}),
-                "expected_outputs": wanted.expected_outputs,
-                "unit_price": wanted.price.unit,
-                "price": wanted.total,
-                "price_version": wanted.price.version,
+                "options": settled,
+                # A provider's fixed default would make the same picture again.
+                "seed": secrets.randbelow(2**32) if chosen.takes_seed else None,
+                "is_batch": is_batch,
+                "expected_outputs": quote.outputs,
+                "unit_price": quote.unit,
+                "price": quote.total,
+                "price_version": quote.version,
             },
         )
         if is_new:
@@ -99,6 +96,7 @@ def retry_job(*, job: Job, by: User, request_key: uuid.UUID) -> Job:
         team=job.team,
         by=by,
         operation=job.operation,
+        offer=job.offer,
         request_key=request_key,
         product=job.product,
         inputs=inputs,
@@ -131,87 +129,32 @@ def _fill(job: Job, by: User, inputs: Mapping[str, Asset | Preset]) -> None:
     record_event(job, actor=by.email)
 
 
+def _find_offer(operation: str, name: str) -> Offer:
+    row = OPERATIONS.get(operation)
+    if row is None:
+        raise LaunchRefused(_("This operation is not offered."), "operation")
+    open_ = offers_of(row)
+    if not open_:
+        raise LaunchRefused(
+            _("%(operation)s is not offered now. An operator must set up a provider for it.")
+            % {"operation": row.label},
+            "operation",
+        )
+    if not name:
+        return open_[0]
+    for offer in open_:
+        if offer.name == name:
+            return offer
+    raise LaunchRefused(
+        _("%(operation)s is not offered this way now. Choose another provider.")
+        % {"operation": row.label},
+        "offer",
+    )
+
+
 def _check_product(team: Team, product: Product | None) -> None:
     if product is not None and (product.team_id != team.pk or product.archived_at is not None):
         raise LaunchRefused(_("This product was archived. Choose another one."), "product")
-
-
-def _check_inputs(
-    team: Team,
-    product: Product | None,
-    account: ProviderAccount,
-    operation: Operation,
-    inputs: Mapping[str, Asset | Preset],
-) -> None:
-    known = {entry.name: entry for entry in operation.inputs}
-    for name in inputs:
-        if name not in known:
-            raise LaunchRefused(
-                _("%(operation)s takes no input called %(name)s.")
-                % {"operation": operation.label, "name": name},
-                name,
-            )
-    for entry in operation.inputs:
-        value = inputs.get(entry.name)
-        if value is None:
-            if entry.required:
-                raise LaunchRefused(
-                    _("%(input)s is missing. Choose one.") % {"input": entry.label}, entry.name
-                )
-        elif entry.kind is InputKind.PHOTO:
-            _check_photo(team, product, operation, entry, value)
-        else:
-            _check_preset(account, entry, value)
-
-
-def _check_photo(
-    team: Team,
-    product: Product | None,
-    operation: Operation,
-    entry: Input,
-    value: Asset | Preset,
-) -> None:
-    if not isinstance(value, Asset) or value.team_id != team.pk or value.archived_at is not None:
-        raise LaunchRefused(_("This photo was archived. Choose another one."), entry.name)
-    if product is not None and value.product_id != product.pk:
-        raise LaunchRefused(
-            _("This photo belongs to another product. Choose one of this product's photos."),
-            entry.name,
-        )
-    if value.format not in operation.formats:
-        raise LaunchRefused(
-            _("This photo is a %(format)s file. Upload it as JPEG, PNG or WebP.")
-            % {"format": value.get_format_display()},
-            entry.name,
-        )
-    sides = sorted((value.width, value.height))
-    shrunk = min(1.0, operation.max_side / sides[1])
-    if sides[0] * shrunk < operation.min_side:
-        raise LaunchRefused(
-            _(
-                "This photo is %(width)d by %(height)d pixels, which leaves a shorter side of "
-                "%(side)d pixels for the provider. It needs at least %(least)d. Upload a larger "
-                "or less narrow photo."
-            )
-            % {
-                "width": value.width,
-                "height": value.height,
-                "side": int(sides[0] * shrunk),
-                "least": operation.min_side,
-            },
-            entry.name,
-        )
-
-
-def _check_preset(account: ProviderAccount, entry: Input, value: Asset | Preset) -> None:
-    if not isinstance(value, Preset) or value.kind != entry.kind:
-        raise LaunchRefused(
-            _("%(input)s must be chosen from its list.") % {"input": entry.label}, entry.name
-        )
-    if value.account_id != account.pk or value.withdrawn_at is not None:
-        raise LaunchRefused(
-            _("%(name)s is no longer offered. Choose another one.") % {"name": value}, entry.name
-        )
 
 
 def _check_room(team: Team) -> None:

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 
 from catalog.keyset import capped_count
 from generation.models import Job, Pool, ProviderAccount, State
-from generation.operations import Operation
+from generation.operations import Offer, Operation, Quote
 from generation.views.rows import WAITING, typical_seconds
 from teams.access import RIGHTS, Right
 from teams.http import TeamRequest
@@ -20,7 +20,7 @@ from teams.models import Membership
 class Cost:
     """What a launch costs now, in credits, and how long it may wait."""
 
-    operation: Operation
+    quote: Quote
     available: int
     slots: int
     ahead: int
@@ -31,7 +31,7 @@ class Cost:
     @property
     def price(self) -> int:
         """Credits that are held at the launch."""
-        return self.operation.total
+        return self.quote.total
 
     @property
     def after(self) -> int:
@@ -50,10 +50,13 @@ class Cost:
         return math.ceil(rounds * self.seconds / 60)
 
 
-def cost_of_launch(request: TeamRequest, operation: Operation, account: ProviderAccount) -> Cost:
+def cost_of_launch(
+    request: TeamRequest, operation: Operation, offer: Offer, account: ProviderAccount
+) -> Cost:
     """The cost of one launch, for the person who asks."""
+    quote = offer.quote()
     available = request.team.credit_account.available
-    pool = Pool.objects.filter(account=account, name=operation.pool).first()
+    pool = Pool.objects.filter(account=account, name=offer.pool).first()
     slots, ahead = 0, 0
     if pool is not None:
         slots = pool.slots
@@ -61,7 +64,7 @@ def cost_of_launch(request: TeamRequest, operation: Operation, account: Provider
             Job.objects.filter(pool=pool, state__in=[*WAITING, State.SUBMITTING, State.RUNNING])
         )
     ask: list[str] = []
-    if available < operation.total:
+    if available < quote.total:
         managers = [role for role, rights in RIGHTS.items() if Right.MANAGE_TEAM in rights]
         members = (
             Membership.objects.filter(team=request.team, role__in=managers)
@@ -70,6 +73,8 @@ def cost_of_launch(request: TeamRequest, operation: Operation, account: Provider
             .order_by("pk")[:3]
         )
         ask = [member.user.get_full_name() for member in members]
-    paused = account.closed_until is not None and account.closed_until > now()
+    paused = account.is_paused or (
+        account.closed_until is not None and account.closed_until > now()
+    )
     seconds = typical_seconds(request.team, operation.name, account)
-    return Cost(operation, available, slots, ahead, paused, seconds, ask)
+    return Cost(quote, available, slots, ahead, paused, seconds, ask)

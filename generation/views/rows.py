@@ -103,7 +103,8 @@ class JobRow:
     @cached_property
     def presets(self) -> list[tuple[str, Preset]]:
         """The chosen presets with the label of their input."""
-        labels = {e.name: str(e.label) for e in self.operation.inputs} if self.operation else {}
+        offer = self.operation.offer(self.job.offer) if self.operation else None
+        labels = {entry.name: str(entry.label) for entry in offer.inputs} if offer else {}
         return [
             (labels.get(entry.name, entry.name), entry.preset)
             for entry in self.job.inputs.all()
@@ -295,7 +296,7 @@ def typical_seconds(team: Team, operation: str, account: ProviderAccount) -> int
     if account.is_sandbox:
         return SANDBOX_SECONDS
     known = OPERATIONS.get(operation)
-    return known.typical_seconds if known else 60
+    return known.offers[0].typical_seconds if known else 60
 
 
 def attempts_of(job: Job) -> list[Attempt]:

@@ -24,8 +24,8 @@ from catalog.words import search_words
 from generation import services
 from generation.forms import LaunchForm
 from generation.models import Preset, ProviderAccount
-from generation.operations import OPERATIONS, Input, InputKind, Operation
-from generation.providers.registry import current_account
+from generation.operations import OPERATIONS, Input, InputKind, Offer, Operation
+from generation.providers.registry import current_account, offers_of
 from generation.views.cost import cost_of_launch
 from teams.access import Right, team_view
 from teams.credits import InsufficientCredits
@@ -37,6 +37,22 @@ PHOTOS_SHOWN = 12
 PRESETS_SHOWN = 18
 PRESETS_WITHOUT_SCRIPT = 240
 LAUNCHES_PER_MINUTE = 120
+IN_STUDIO = ("swap_model",)
+"""Operations that the page has forms for; `manage.py run_job` runs them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the page is about: an operation, by one provider, on the account that jobs go to."""
+
+    operation: Operation
+    offer: Offer
+    account: ProviderAccount
+
+    @property
+    def inputs(self) -> list[Input]:
+        """The inputs that can be chosen from what there is."""
+        return [entry for entry in self.offer.inputs if entry.kind is not InputKind.MASK]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +81,18 @@ class Slot:
 @team_view(Right.LAUNCH)
 def studio(request: TeamRequest) -> TemplateResponse:
     """The page, with what the address chooses: ?operation=, and each input by its name."""
-    operation = _operation(request.GET)
-    account = current_account(operation.provider)
-    return _page(request, operation, account, request.GET)
+    return _page(request, _plan(request.GET), request.GET)
 
 
 @require_GET
 @team_view(Right.LAUNCH)
 def studio_cost(request: TeamRequest) -> TemplateResponse:
     """The launch bar and the plan above it, after any change of the form."""
-    operation = _operation(request.GET)
-    account = current_account(operation.provider)
+    plan = _plan(request.GET)
     context = {
-        "cost": cost_of_launch(request, operation, account),
-        "slots": [_chosen_slot(request.team, account, e, request.GET) for e in operation.inputs],
-        "account": account,
+        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
+        "slots": [_chosen_slot(request.team, plan.account, e, request.GET) for e in plan.inputs],
+        "account": plan.account,
     }
     return TemplateResponse(request, "generation/_studio_cost.html", context)
 
@@ -88,8 +101,8 @@ def studio_cost(request: TeamRequest) -> TemplateResponse:
 @team_view(Right.LAUNCH)
 def studio_stage(request: TeamRequest) -> TemplateResponse:
     """The chosen photo, large."""
-    operation = _operation(request.GET)
-    photos = [entry for entry in operation.inputs if entry.kind is InputKind.PHOTO]
+    plan = _plan(request.GET)
+    photos = [entry for entry in plan.inputs if entry.kind is InputKind.PHOTO]
     photo = _photo(request.team, request.GET.get(photos[0].name, "")) if photos else None
     return TemplateResponse(request, "generation/_studio_stage.html", {"photo": photo})
 
@@ -98,8 +111,12 @@ def studio_stage(request: TeamRequest) -> TemplateResponse:
 @team_view(Right.LAUNCH)
 def photo_list(request: TeamRequest) -> TemplateResponse:
     """Photos of the products that match ?q=, the chosen one always among them."""
-    operation, entry = _asked_input(request.GET, {InputKind.PHOTO})
-    context = {"slot": _photo_slot(request.team, entry, request.GET), "operation": operation}
+    plan, entry = _asked_input(request.GET, pictures=True)
+    context = {
+        "slot": _photo_slot(request.team, entry, request.GET),
+        "operation": plan.operation,
+        "offer": plan.offer,
+    }
     return TemplateResponse(request, _items(request, "photo"), context)
 
 
@@ -107,12 +124,12 @@ def photo_list(request: TeamRequest) -> TemplateResponse:
 @team_view(Right.LAUNCH)
 def preset_list(request: TeamRequest) -> TemplateResponse:
     """Presets of one kind: by name with ?q=, the following page with ?after=."""
-    operation, entry = _asked_input(request.GET, {InputKind.MODEL_PRESET, InputKind.SCENE_PRESET})
-    account = current_account(operation.provider)
+    plan, entry = _asked_input(request.GET, pictures=False)
     context = {
-        "slot": _preset_slot(account, entry, request.GET),
-        "operation": operation,
-        "account": account,
+        "slot": _preset_slot(plan.account, entry, request.GET),
+        "operation": plan.operation,
+        "offer": plan.offer,
+        "account": plan.account,
     }
     return TemplateResponse(request, _items(request, "preset"), context)
 
@@ -121,51 +138,51 @@ def preset_list(request: TeamRequest) -> TemplateResponse:
 @team_view(Right.LAUNCH)
 def job_create(request: TeamRequest) -> HttpResponse:
     """Launch one job. The same request key a second time is the same job."""
-    operation = _operation(request.POST)
-    account = current_account(operation.provider)
-    form = LaunchForm(request.POST, team=request.team, operation=operation, account=account)
+    plan = _plan(request.POST)
+    form = LaunchForm(request.POST, team=request.team, inputs=plan.inputs, account=plan.account)
     if rate_limited(request, "launch", LAUNCHES_PER_MINUTE, 60):
         form.is_valid()
         form.add_error(None, _("Too many launches in a short time. Wait a minute."))
-        return _refused(request, form, account, status=429)
+        return _refused(request, form, plan, status=429)
     if not form.is_valid():
-        return _refused(request, form, account)
+        return _refused(request, form, plan)
     chosen = form.chosen()
     photo = next((value for value in chosen.values() if isinstance(value, Asset)), None)
     try:
         services.launch_job(
             team=request.team,
             by=request.user,
-            operation=operation.name,
+            operation=plan.operation.name,
+            offer=plan.offer.name,
             request_key=form.cleaned_data["request_key"],
             product=photo.product if photo else None,
             inputs=chosen,
         )
     except services.LaunchRefused as refused:
         form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
-        return _refused(request, form, account)
+        return _refused(request, form, plan)
     except InsufficientCredits as short:
         form.add_error(None, str(short))
-        return _refused(request, form, account)
-    return _launched(request, operation, account)
+        return _refused(request, form, plan)
+    return _launched(request, plan)
 
 
 # --- Answers ----------------------------------------------------------------------------------
 
 
-def _launched(request: TeamRequest, operation: Operation, account: ProviderAccount) -> HttpResponse:
+def _launched(request: TeamRequest, plan: Plan) -> HttpResponse:
     text = _("1 job started.")
     queue = reverse("generation:queue", args=[request.team.slug])
     if not request.htmx:
         messages.success(request, text)
-        kept = {e.name: request.POST[e.name] for e in operation.inputs if request.POST.get(e.name)}
+        kept = {e.name: request.POST[e.name] for e in plan.inputs if request.POST.get(e.name)}
         here = reverse("generation:studio", args=[request.team.slug])
-        return redirect(f"{here}?{urlencode({'operation': operation.name, **kept})}")
+        return redirect(f"{here}?{urlencode({'operation': plan.operation.name, **kept})}")
     _forget_balance(request)
     context = {
-        "cost": cost_of_launch(request, operation, account),
-        "slots": [_chosen_slot(request.team, account, e, request.POST) for e in operation.inputs],
-        "account": account,
+        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
+        "slots": [_chosen_slot(request.team, plan.account, e, request.POST) for e in plan.inputs],
+        "account": plan.account,
         "request_key": uuid4(),
     }
     response = TemplateResponse(request, "generation/_studio_launched.html", context)
@@ -174,18 +191,18 @@ def _launched(request: TeamRequest, operation: Operation, account: ProviderAccou
 
 
 def _refused(
-    request: TeamRequest, form: LaunchForm, account: ProviderAccount, *, status: int = 422
+    request: TeamRequest, form: LaunchForm, plan: Plan, *, status: int = 422
 ) -> HttpResponse:
     _forget_balance(request)
     if not request.htmx:
-        return _page(request, form.operation, account, request.POST, form=form, status=status)
+        return _page(request, plan, request.POST, form=form, status=status)
     context = {
-        "cost": cost_of_launch(request, form.operation, account),
+        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
         "slots": [
-            _chosen_slot(request.team, account, entry, request.POST, form=form)
-            for entry in form.operation.inputs
+            _chosen_slot(request.team, plan.account, entry, request.POST, form=form)
+            for entry in plan.inputs
         ],
-        "account": account,
+        "account": plan.account,
         "form": form,
         "form_errors": _form_errors(form),
         "focus": next((name for name in form.errors if name in form.fields), ""),
@@ -196,27 +213,27 @@ def _refused(
 
 def _page(
     request: TeamRequest,
-    operation: Operation,
-    account: ProviderAccount,
+    plan: Plan,
     values: QueryDict,
     *,
     form: LaunchForm | None = None,
     status: int = 200,
 ) -> TemplateResponse:
     slots = []
-    for entry in operation.inputs:
+    for entry in plan.inputs:
         if entry.kind is InputKind.PHOTO:
             slots.append(_photo_slot(request.team, entry, values, form=form))
         else:
-            slots.append(_preset_slot(account, entry, values, form=form))
+            slots.append(_preset_slot(plan.account, entry, values, form=form))
     photo = next((slot.chosen for slot in slots if slot.is_photo), None)
     context = {
-        "operations": OPERATIONS.values(),
-        "operation": operation,
-        "account": account,
+        "operations": [OPERATIONS[name] for name in IN_STUDIO],
+        "operation": plan.operation,
+        "offer": plan.offer,
+        "account": plan.account,
         "slots": slots,
         "photo": photo,
-        "cost": cost_of_launch(request, operation, account),
+        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
         "form": form,
         "form_errors": _form_errors(form),
         "request_key": _request_key(form),
@@ -245,20 +262,21 @@ def _items(request: TeamRequest, kind: str) -> str:
 # --- What is chosen, and what there is to choose ----------------------------------------------
 
 
-def _operation(values: QueryDict) -> Operation:
-    name = values.get("operation", "")
-    if not name:
-        return next(iter(OPERATIONS.values()))
-    if name not in OPERATIONS:
+def _plan(values: QueryDict) -> Plan:
+    name = values.get("operation", "") or IN_STUDIO[0]
+    if name not in IN_STUDIO:
         raise Http404
-    return OPERATIONS[name]
+    operation = OPERATIONS[name]
+    # Without any provider the page still shows what there would be; the launch says what is wrong.
+    offer = next(iter(offers_of(operation)), operation.offers[0])
+    return Plan(operation, offer, current_account(offer.provider))
 
 
-def _asked_input(values: QueryDict, kinds: set[InputKind]) -> tuple[Operation, Input]:
-    operation = _operation(values)
-    for entry in operation.inputs:
-        if entry.name == values.get("input") and entry.kind in kinds:
-            return operation, entry
+def _asked_input(values: QueryDict, *, pictures: bool) -> tuple[Plan, Input]:
+    plan = _plan(values)
+    for entry in plan.inputs:
+        if entry.name == values.get("input") and entry.kind.is_picture is pictures:
+            return plan, entry
     raise Http404
 
 

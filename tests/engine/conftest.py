@@ -38,16 +38,16 @@ class ServedSandbox:
 
     def plan(self, kind: str, **options: Any) -> None:
         """Script a fault."""
-        answer = httpx.post(f"{self.url}/_sandbox/faults", json={"kind": kind, **options})
+        answer = httpx.post(f"{self.url}/__sandbox__/faults", json={"kind": kind, **options})
         assert answer.status_code == 200, answer.text
 
     def clear(self) -> None:
         """Forget scripted faults."""
-        httpx.delete(f"{self.url}/_sandbox/faults").raise_for_status()
+        httpx.delete(f"{self.url}/__sandbox__/faults").raise_for_status()
 
     def stats(self) -> dict[str, Any]:
         """What the provider saw."""
-        stats: dict[str, Any] = httpx.get(f"{self.url}/_sandbox/stats").json()
+        stats: dict[str, Any] = httpx.get(f"{self.url}/__sandbox__/stats").json()
         return stats
 
     def model(self) -> Preset:

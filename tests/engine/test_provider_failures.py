@@ -152,7 +152,7 @@ def test_files_that_the_provider_forgot_are_uploaded_again(sandbox, start_engine
 
     engine = start_engine()
     first = wait_for_state(launch_swap(team, model=sandbox.model()), "succeeded")
-    httpx.post(f"{sandbox.url}/_sandbox/reset", json={}).raise_for_status()
+    httpx.post(f"{sandbox.url}/__sandbox__/reset", json={}).raise_for_status()
     photo = first.inputs.get(name="model_image").asset
 
     job = wait_for_state(launch_swap(team, photo=photo, model=sandbox.model()), "succeeded")

@@ -40,7 +40,7 @@ def sandbox_url(tmp_path_factory):
 def account(sandbox_url, settings, transactional_db):
     settings.SANDBOX = True
     settings.SANDBOX_URL = sandbox_url
-    httpx.delete(f"{sandbox_url}/_sandbox/faults").raise_for_status()
+    httpx.delete(f"{sandbox_url}/__sandbox__/faults").raise_for_status()
     return current_account()
 
 
@@ -128,14 +128,14 @@ def test_brings_the_whole_list_in_its_order_with_pictures(account, tmp_path):
 
 
 def file_calls(account):
-    stats = httpx.get(f"{account.base_url}/_sandbox/stats").json()
+    stats = httpx.get(f"{account.base_url}/__sandbox__/stats").json()
     return stats["calls"].get("file", {}).get("ok", 0)
 
 
 def test_a_list_that_cannot_be_read_leaves_the_cached_one(account):
     kept = make_presets(2)
     httpx.post(
-        f"{account.base_url}/_sandbox/faults",
+        f"{account.base_url}/__sandbox__/faults",
         json={"kind": "bad_gateway", "on": "presets", "times": None},
     ).raise_for_status()
 
@@ -151,7 +151,7 @@ def test_a_list_that_cannot_be_read_leaves_the_cached_one(account):
 def test_a_picture_that_cannot_be_fetched_leaves_a_plain_tile(account):
     make_presets(1)
     httpx.post(
-        f"{account.base_url}/_sandbox/faults",
+        f"{account.base_url}/__sandbox__/faults",
         json={"kind": "unauthorized", "on": "file", "times": 1},
     ).raise_for_status()
 

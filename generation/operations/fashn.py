@@ -1,0 +1,312 @@
+"""What FASHN offers: its models, with inputs, limits and prices of its documentation (mid-2026).
+
+Input and option names are the API's own. Keys of the 2025 model-swap are not among them and are
+never sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from generation.operations import prices
+from generation.operations.types import (
+    Fit,
+    Input,
+    InputKind,
+    Offer,
+    Option,
+    OptionKind,
+    Price,
+    Result,
+    Text,
+)
+
+POOL = "all"
+"""One pool for everything: six predictions at once per account [vendor page]."""
+
+# Longest side 2000 pixels is advised for 1k outputs. ASSUMED: no byte limit is published.
+_FIT = Fit(max_bytes=3 * 1024 * 1024, max_side=2000, min_side=200)
+
+_RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16")
+_MODES: dict[str, Text] = {"fast": _("Fast"), "balanced": _("Balanced"), "quality": _("Quality")}
+
+_PROMPT = Option("prompt", OptionKind.TEXT, _("Description"), most_letters=2000)
+_NEEDED_PROMPT = Option(
+    "prompt", OptionKind.TEXT, _("Description"), required=True, most_letters=2000
+)
+_RESOLUTION = Option(
+    "resolution",
+    OptionKind.CHOICE,
+    _("Size"),
+    default="1k",
+    choices=(("1k", _("About 1 MP")), ("2k", _("About 4 MP")), ("4k", _("About 16 MP"))),
+)
+_COUNT = Option(
+    "num_images", OptionKind.NUMBER, _("Results"), default=2, least=1, most=4, required=True
+)
+_FACE_MODE = Option(
+    "face_reference_mode",
+    OptionKind.CHOICE,
+    _("Face"),
+    choices=(
+        ("match_base", _("Fitted to the photo")),
+        ("match_reference", _("As in the reference")),
+    ),
+    is_advanced=True,
+)
+_FACE = Input("face_reference", InputKind.PHOTO, _("Face reference"), required=False)
+_MODEL_PHOTO = Input("model_image", InputKind.PHOTO, _("Photo"))
+_PRODUCT_PHOTO = Input("product_image", InputKind.PHOTO, _("Product photo"))
+_IMAGE = Input("image", InputKind.PHOTO, _("Photo"))
+
+
+def _mode(*names: str) -> Option:
+    return Option(
+        "generation_mode",
+        OptionKind.CHOICE,
+        _("Quality"),
+        default=names[0],
+        choices=tuple((name, _MODES[name]) for name in names),
+    )
+
+
+def _ratio(*names: str, required: bool = False, default: str | None = None) -> Option:
+    return Option(
+        "aspect_ratio",
+        OptionKind.CHOICE,
+        _("Shape"),
+        default=default,
+        required=required,
+        choices=tuple((name, name) for name in names),
+    )
+
+
+def _offer(
+    task: str,
+    *,
+    inputs: tuple[Input, ...],
+    options: tuple[Option, ...],
+    price: Price,
+    name: str = "fashn",
+    label: Text = "FASHN",
+    outputs: int | str = "num_images",
+    **more: Any,
+) -> Offer:
+    return Offer(
+        name=name,
+        provider="fashn",
+        task=task,
+        label=label,
+        pool=POOL,
+        inputs=inputs,
+        options=options,
+        outputs=outputs,
+        price=price,
+        **{"fit": _FIT, "takes_seed": True, "typical_seconds": 60, **more},
+    )
+
+
+_SIZED = (_RESOLUTION, _mode("fast", "balanced", "quality"), _COUNT)
+
+SWAP_MODEL = _offer(
+    "model-swap",
+    inputs=(_MODEL_PHOTO, _FACE),
+    options=(_PROMPT, *_SIZED, _FACE_MODE),
+    price=prices.fashn_image("model-swap", with_face=True),
+)
+
+TRY_ON = _offer(
+    "tryon-v1.6",
+    name="fashn-v1.6",
+    label="FASHN v1.6",
+    inputs=(_MODEL_PHOTO, Input("garment_image", InputKind.PHOTO, _("Garment photo"))),
+    options=(
+        Option(
+            "category",
+            OptionKind.CHOICE,
+            _("Garment"),
+            default="auto",
+            choices=(
+                ("auto", _("Find out")),
+                ("tops", _("Top")),
+                ("bottoms", _("Bottom")),
+                ("one-pieces", _("One-piece")),
+            ),
+        ),
+        Option(
+            "mode",
+            OptionKind.CHOICE,
+            _("Quality"),
+            default="balanced",
+            choices=(
+                ("performance", _("Fast")),
+                ("balanced", _("Balanced")),
+                ("quality", _("Quality")),
+            ),
+        ),
+        Option(
+            "garment_photo_type",
+            OptionKind.CHOICE,
+            _("Garment photo"),
+            default="auto",
+            choices=(
+                ("auto", _("Find out")),
+                ("flat-lay", _("Flat lay")),
+                ("model", _("On a model")),
+            ),
+            is_advanced=True,
+        ),
+        Option(
+            "moderation_level",
+            OptionKind.CHOICE,
+            _("Moderation"),
+            default="permissive",
+            choices=(
+                ("conservative", _("Strict")),
+                ("permissive", _("Usual")),
+                ("none", _("None")),
+            ),
+            is_advanced=True,
+        ),
+        Option(
+            "segmentation_free",
+            OptionKind.FLAG,
+            _("Keep the body's shape"),
+            default=True,
+            is_advanced=True,
+        ),
+        Option(
+            "num_samples",
+            OptionKind.NUMBER,
+            _("Results"),
+            default=2,
+            least=1,
+            most=4,
+            required=True,
+        ),
+    ),
+    outputs="num_samples",
+    price=prices.fashn_flat(1, "tryon-v1.6"),
+    typical_seconds=10,
+)
+
+TRY_ON_MAX = _offer(
+    "tryon-max",
+    name="fashn-max",
+    label="FASHN Max",
+    inputs=(_MODEL_PHOTO, _PRODUCT_PHOTO),
+    options=(_PROMPT, _RESOLUTION, _mode("balanced", "quality"), _COUNT),
+    price=prices.fashn_image("tryon-max"),
+)
+
+_PRODUCT_OPTIONS = (_PROMPT, _ratio(*_RATIOS[1:]), *_SIZED, _FACE_MODE)
+
+PRODUCT_TO_MODEL = _offer(
+    "product-to-model",
+    inputs=(
+        _PRODUCT_PHOTO,
+        Input("image_prompt", InputKind.PHOTO, _("Inspiration"), required=False),
+        _FACE,
+        Input("background_reference", InputKind.PHOTO, _("Background"), required=False),
+    ),
+    options=_PRODUCT_OPTIONS,
+    price=prices.fashn_image("product-to-model", with_face=True),
+)
+
+LIFESTYLE_SCENE = _offer(
+    "product-to-model",
+    inputs=(
+        _PRODUCT_PHOTO,
+        Input("background_reference", InputKind.PHOTO, _("Scene picture")),
+        _FACE,
+    ),
+    options=_PRODUCT_OPTIONS,
+    price=prices.fashn_image("product-to-model", with_face=True),
+)
+
+MODEL_CREATE = _offer(
+    "model-create",
+    inputs=(
+        Input("image_reference", InputKind.PHOTO, _("Reference picture"), required=False),
+        _FACE,
+    ),
+    options=(_NEEDED_PROMPT, _ratio(*_RATIOS, default="1:1"), *_SIZED, _FACE_MODE),
+    price=prices.fashn_image("model-create", with_face=True),
+)
+
+FACE_TO_MODEL = _offer(
+    "face-to-model",
+    inputs=(Input("face_image", InputKind.PHOTO, _("Face photo")),),
+    options=(
+        _PROMPT,
+        _ratio("1:1", "4:5", "3:4", "2:3", "9:16", default="2:3"),
+        *_SIZED,
+    ),
+    price=prices.fashn_image("face-to-model"),
+)
+
+EDIT = _offer(
+    "edit",
+    inputs=(
+        _IMAGE,
+        Input("mask", InputKind.MASK, _("Mask"), required=False, mask_of="image"),
+        Input("image_context", InputKind.PHOTO, _("Reference picture"), required=False),
+    ),
+    options=(_NEEDED_PROMPT, *_SIZED),
+    price=prices.fashn_image("edit"),
+)
+
+REFRAME = _offer(
+    "reframe",
+    inputs=(_IMAGE,),
+    options=(_ratio(*_RATIOS, required=True, default="4:5"), *_SIZED),
+    price=prices.fashn_image("reframe"),
+)
+
+REMOVE_BACKGROUND = _offer(
+    "background-remove",
+    inputs=(_IMAGE,),
+    options=(),
+    outputs=1,
+    price=prices.fashn_flat(1, "background-remove"),
+    takes_seed=False,
+    typical_seconds=5,
+)
+
+VIDEO_OF_IMAGE = _offer(
+    "image-to-video",
+    inputs=(
+        _IMAGE,
+        Input("end_image", InputKind.PHOTO, _("Last picture"), required=False),
+    ),
+    options=(
+        _PROMPT,
+        Option(
+            "negative_prompt",
+            OptionKind.TEXT,
+            _("What to avoid"),
+            most_letters=2000,
+            is_advanced=True,
+        ),
+        Option(
+            "duration",
+            OptionKind.CHOICE,
+            _("Length"),
+            default=5,
+            choices=((5, _("5 seconds")), (10, _("10 seconds"))),
+        ),
+        Option(
+            "resolution",
+            OptionKind.CHOICE,
+            _("Size"),
+            default="1080p",
+            choices=(("480p", "480p"), ("720p", "720p"), ("1080p", "1080p")),
+        ),
+    ),
+    outputs=1,
+    price=prices.fashn_video(),
+    result=Result.VIDEO,
+    typical_seconds=240,
+)
