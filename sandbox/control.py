@@ -1,4 +1,4 @@
-"""The control API under `/_sandbox/`: scripts trouble, tells what happened, starts afresh."""
+"""The control API under `/__sandbox__/`: scripts trouble, tells what happened, starts afresh."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Control:
         self._store = sandbox.store
 
     def answer(self, request: Request) -> Response | None:
-        if not request.path.startswith("/_sandbox/"):
+        if not request.path.startswith("/__sandbox__/"):
             return None
         # A page open in a browser on this machine could post here too; it would send Origin.
         if not _is_loopback(request.remote_addr) or "origin" in request.headers:
@@ -40,7 +40,7 @@ class Control:
             ("GET", "stats"): self._stats,
             ("POST", "reset"): self._reset,
         }
-        name = request.path.removeprefix("/_sandbox/").rstrip("/")
+        name = request.path.removeprefix("/__sandbox__/").rstrip("/")
         handler = routes.get((request.method, name))
         if handler is None:
             return Response.of_json({"error": "There is nothing here."}, 404)

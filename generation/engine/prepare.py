@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 from catalog.limited import DecoderFailed, NotAPicture
 from catalog.models import Rendition
 from catalog.services import fitted_copy, fitted_mask
-from catalog.storage import has_public_links
-from catalog.storage import Missing, storage
+from catalog.storage import Missing, has_public_links, storage
 from generation.engine.breaker import note_failure
 from generation.engine.claims import fail_offer_gone, fail_withdrawn
 from generation.engine.context import Context, logger

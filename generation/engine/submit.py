@@ -10,10 +10,10 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from catalog.storage import Missing
-from generation.engine.links import link_or_data
 from generation.engine.breaker import note_failure, note_success
 from generation.engine.claims import Claimed
 from generation.engine.context import PATIENCE, Context, logger
+from generation.engine.links import link_or_data
 from generation.engine.pace import first_poll_at
 from generation.engine.timing import seconds
 from generation.models import Attempt, Job, JobInput, ProviderFile, State

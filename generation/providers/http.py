@@ -22,6 +22,7 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
 Transport = httpx.AsyncBaseTransport
 """What carries requests instead of the network: tests put an app of this process in its place."""
+FileResponse = httpx.Response
 
 
 class NotSent(Exception):

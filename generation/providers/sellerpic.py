@@ -1,4 +1,4 @@
-"""SellerPic's HTTP API: one method per endpoint, and one place that decides what a failure means.
+"""SellerPic's HTTP API: one method per endpoint, paced and sorted by whether to send again.
 
 Facts are those of the vendor's pages (documentation 1.0.0 and 1.0.1); what they do not say is
 marked ASSUMED. Ids are int64 carried as strings and stay strings.
@@ -6,75 +6,77 @@ marked ASSUMED. Ids are int64 carried as strings and stay strings.
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from generation.providers.answers import credits_of, id_text, pause_of, plain, traced
 from generation.providers.base import (
     Balance,
-    ItemState,
+    Media,
+    Order,
     PresetItem,
     PresetPage,
     RemoteItem,
     Submitted,
     TaskStatus,
 )
-from generation.providers.download import Downloader
+from generation.providers.download import MAX_BYTES, Downloader
 from generation.providers.errors import (
-    AccountClosed,
-    Busy,
-    FileGone,
     LinkDead,
-    NotFound,
     NotTaken,
     OutcomeUnknown,
     ProviderError,
     Refused,
     Unreachable,
 )
-from generation.providers.http import Answer, AnswerLost, ApiClient, NotSent, TimeLimits
+from generation.providers.http import (
+    Answer,
+    AnswerLost,
+    ApiClient,
+    NotSent,
+    TimeLimits,
+    Transport,
+)
+from generation.providers.rate_limits import Clock, TokenBucket, Turns
+from generation.providers.sellerpic_answers import (
+    MEANINGS,
+    after_sending,
+    item_of,
+    open_envelope,
+    text_of,
+)
+from generation.providers.sellerpic_tasks import body_of
 
-logger = logging.getLogger(__name__)
-
-BUSY = 30003
-"""The only documented error code: all concurrency slots are in use, nothing was charged."""
-MAX_OUTPUT_BYTES = 64 * 1024 * 1024
-"""Results are at most 4096 pixels a side; a PNG of that size stays below."""
 PRESET_PAGE = 50
 """The largest page that the preset list gives."""
+UPLOAD_VERSIONS = ("1.0.1", "1.0.0")
+"""One multipart call, or a link and a PUT; named by the documentation that describes them."""
 
-# ASSUMED: there is no code table, so the words of `msg` tell that the account's credits are used up
-# and that a file key has expired.
-# Refusals of a picture speak of an "insufficient resolution" or the "white balance" as well, and must
-# not close the account.
-_NO_CREDITS = re.compile(
-    r"\b(insufficient|not enough|no|(run )?out of)\b.{0,20}\bcredits?\b"
-    r"|\bcredits?\b.{0,20}\b(insufficient|not enough|exhausted|used up)\b"
-    r"|\b(insufficient|not enough) (account )?balance\b"
-    r"|\baccount balance\b.{0,20}\b(insufficient|not enough|too low)\b",
-    re.IGNORECASE,
-)
-_FILE_GONE = re.compile(
-    r"no such file|file (was )?not (be )?found|file .*(expired|not exist)", re.I
-)
-_ITEM_STATES = {
-    "CREATED": ItemState.RUNNING,
-    "RUNNING": ItemState.RUNNING,
-    "SUCCESS": ItemState.SUCCEEDED,
-    "FAILED": ItemState.FAILED,
-}
-# Ids are opaque; whatever else comes in their place is none. Python reads longer numbers than any
-# database holds.
-_ID = re.compile(r"[\x21-\x7e]{1,80}")
-_CODE = re.compile(r"-?[0-9]{1,18}")
-_LONGEST_PAUSE = 3600.0
-_MOST_CREDITS = 2**53
+_UPLOAD_FORMATS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_RESULT_FORMATS = {Media.IMAGE: "png", Media.VIDEO: "mp4"}
+# ASSUMED: no rate is documented. One call a second on average, after a quiet time many at once.
+_PER_SECOND, _BURST = 1.0, 120
+_LONGEST_WAIT, _LONGEST_READ_WAIT = 10.0, 30.0
 
 
 class SellerPic:
-    """One account. `base_url` is an origin; pictures are fetched from `file_hosts` only."""
+    """One account. `base_url` is an origin; files are fetched from `file_hosts` only.
+
+    `requests_per_second` 0 means no limit of ours; None: 1 for the live host and none for the
+    sandbox. `code_meanings` says by error code which word of `sellerpic_answers.MEANINGS` it stands
+    for, as SellerPic's own table is not known.
+    """
+
+    takes_uploads = True
+    has_webhooks = False
+    preset_kinds: tuple[str, ...] = (
+        "SWAP_MODEL",
+        "SWAP_MODEL_SCENE",
+        "AI_BACKGROUND",
+        "BACKGROUND",
+    )
 
     def __init__(
         self,
@@ -83,61 +85,85 @@ class SellerPic:
         api_key: str,
         file_hosts: Sequence[str],
         is_sandbox: bool = False,
+        upload_version: str = UPLOAD_VERSIONS[0],
+        requests_per_second: float | None = None,
+        code_meanings: Mapping[int, str] = MappingProxyType({}),
         submit_limits: TimeLimits | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        if upload_version not in UPLOAD_VERSIONS:
+            raise ValueError(f"upload_version must be one of {', '.join(UPLOAD_VERSIONS)}.")
+        if unknown := set(code_meanings.values()) - set(MEANINGS):
+            raise ValueError(f"Error codes cannot mean {', '.join(sorted(unknown))}.")
+        self._upload_version = upload_version
+        self._meanings = code_meanings
         self._api = ApiClient(
             base_url,
             headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
             writes=submit_limits or TimeLimits(read=60.0),
+            transport=transport,
         )
-        self._downloads = Downloader(
-            hosts=file_hosts, sandbox_origin=base_url if is_sandbox else ""
+        self._files = Downloader(
+            hosts=file_hosts,
+            setting="SELLERPIC_FILE_HOSTS",
+            sandbox_origin=base_url if is_sandbox else "",
+            transport=transport,
         )
+        pace = requests_per_second
+        if pace is None:
+            pace = 0.0 if is_sandbox else _PER_SECOND
+        self._turns = Turns("SellerPic", TokenBucket(pace, _BURST) if pace > 0 else None, clock)
 
     # The provider protocol ----------------------------------------------------------------------
 
     async def upload(self, path: Path, *, content_type: str) -> str:
         """Send a picture file (jpg, png or webp, at most 40 MB) and return its file key."""
-        return await self.upload_file(path, content_type=content_type)
+        if content_type not in _UPLOAD_FORMATS:
+            raise Refused(f"SellerPic takes no {content_type}.", code="bad_order")
+        if self._upload_version == "1.0.1":
+            return await self.upload_file(path, content_type=content_type)
+        try:
+            return await self._upload_by_link(path, content_type)
+        except LinkDead:
+            # 403: the link is over [vendor page], which says to ask for another.
+            try:
+                return await self._upload_by_link(path, content_type)
+            except LinkDead as exc:
+                raise NotTaken(
+                    "SellerPic's upload links do not work.", code=exc.code, trace_id=exc.trace_id
+                ) from exc
 
-    async def submit(
-        self,
-        operation: str,
-        *,
-        files: Mapping[str, str],
-        presets: Mapping[str, str],
-        options: Mapping[str, Any],
-    ) -> Submitted:
-        """See `base.Provider.submit`."""
-        if operation != "swap_model":
-            raise Refused(f"SellerPic offers no operation called {operation}.")
-        return await self.swap_model(
-            model_image_key=files["model_image"],
-            model_id=presets["model"],
-            scene_id=presets.get("scene", ""),
-            model_mask_key=files.get("model_mask", ""),
-        )
+    async def submit(self, order: Order) -> Submitted:
+        """See `base.Provider.submit`. SellerPic takes neither a seed nor an address to call."""
+        return await self.generate(order.task, body_of(order))
 
     async def status(self, remote_id: str) -> TaskStatus:
-        """How the task's items stand. There is no state of the task as a whole."""
+        """How the task's items stand. There is no state of the task as a whole, and no cost."""
         data, trace_id = await self._get("/v1/api/generate", {"id": remote_id})
         results = data.get("resultList")
         if not isinstance(results, list):
             results = []
-        items = tuple(_item(entry) for entry in results if isinstance(entry, dict))
+        items = tuple(item_of(entry) for entry in results if isinstance(entry, dict))
         return TaskStatus(items, trace_id)
 
-    async def fetch_output(self, item: RemoteItem, to: Path) -> None:
+    async def fetch_output(self, item: RemoteItem, to: Path, *, media: Media) -> None:
         """See `base.Provider.fetch_output`. Links live 12 hours, then answer 403 [vendor page]."""
-        url = await self.download_link(item.remote_id)
-        try:
-            await self._downloads.fetch(url, to, max_bytes=MAX_OUTPUT_BYTES)
-        except LinkDead:
-            url = await self.download_link(item.remote_id)
-            await self._downloads.fetch(url, to, max_bytes=MAX_OUTPUT_BYTES)
+        for last in (False, True):
+            url, trace_id = await self.download_link(
+                item.remote_id, file_format=_RESULT_FORMATS[media]
+            )
+            try:
+                await self._files.fetch(url, to, max_bytes=MAX_BYTES[media])
+                return
+            except LinkDead as exc:
+                if last:
+                    raise traced(exc, trace_id) from exc.__cause__
+            except ProviderError as exc:
+                raise traced(exc, trace_id) from exc.__cause__
 
     async def presets(self, kind: str) -> AsyncIterator[PresetPage]:
-        """Page through `SWAP_MODEL`, `SWAP_MODEL_SCENE`, `AI_BACKGROUND` or `BACKGROUND`."""
+        """Page through one of `preset_kinds`."""
         number = 1
         while True:
             page = await self.preset_page(kind, number)
@@ -148,58 +174,49 @@ class SellerPic:
 
     async def fetch_picture(self, url: str, to: Path, *, max_bytes: int) -> None:
         """Download a preset's picture from a listed host."""
-        await self._downloads.fetch(url, to, max_bytes=max_bytes)
+        await self._files.fetch(url, to, max_bytes=max_bytes)
 
     async def balance(self) -> Balance:
-        """Credits of the account at SellerPic."""
+        """Credits of the account: GET /v1/api/usage."""
         data, trace_id = await self._get("/v1/api/usage")
         try:
-            remaining, total = int(data["remaining"]), int(data["total"])
-            if max(abs(remaining), abs(total)) > _MOST_CREDITS:
-                raise ValueError("No account has that many credits.")
-            return Balance(remaining=remaining, total=total)
-        except (KeyError, TypeError, ValueError, OverflowError) as exc:
+            return Balance(
+                remaining=credits_of(data.get("remaining")), total=credits_of(data.get("total"))
+            )
+        except ValueError as exc:
             raise Unreachable("SellerPic sent no balance.", trace_id=trace_id) from exc
 
     async def aclose(self) -> None:
         """Close connections."""
         await self._api.aclose()
-        await self._downloads.aclose()
+        await self._files.aclose()
 
     # Endpoints ----------------------------------------------------------------------------------
 
     async def upload_file(self, path: Path, *, content_type: str) -> str:
         """POST /v1/api/upload: one multipart field `file` (1.0.1)."""
-        answer = await self._send(
+        await self._turns.wait(longest=_LONGEST_READ_WAIT)
+        answer = await _sent(
             self._api.post_file("/v1/api/upload", "file", path, content_type), paid=False
         )
         data, trace_id = self._open(answer, paid=False)
-        return _text(data, "fileKey", trace_id)
+        return text_of(data, "fileKey", trace_id)
 
-    async def swap_model(
-        self,
-        *,
-        model_image_key: str,
-        model_id: str,
-        scene_id: str = "",
-        model_mask_key: str = "",
-    ) -> Submitted:
-        """POST /v1/api/generate/swapModel: 4 credits for 2 images [vendor page, 2025-08-15].
+    async def upload_link(self, file_format: str) -> tuple[str, str, str]:
+        """GET /v1/api/upload/url: file key, address to PUT to within 30 minutes, trace id (1.0.0)."""
+        data, trace_id = await self._get("/v1/api/upload/url", {"format": file_format})
+        file_key = text_of(data, "fileKey", trace_id)
+        return file_key, text_of(data, "imageUrl", trace_id, most=4000), trace_id
+
+    async def generate(self, task: str, body: Mapping[str, Any]) -> Submitted:
+        """POST /v1/api/generate/<task>, with a body of `sellerpic_tasks`.
 
         Made once: there is no idempotency key, so a second call can be billed as a second task.
         """
-        body = {
-            "modelImageKey": model_image_key,
-            "modelId": model_id,
-            # ASSUMED optional: the page's example sends the two above only.
-            **({"sceneId": scene_id} if scene_id else {}),
-            **({"modelMaskKey": model_mask_key} if model_mask_key else {}),
-        }
-        answer = await self._send(
-            self._api.post_json("/v1/api/generate/swapModel", body), paid=True
-        )
+        await self._turns.wait(longest=_LONGEST_WAIT)
+        answer = await _sent(self._api.post_json(f"/v1/api/generate/{task}", body), paid=True)
         data, trace_id = self._open(answer, paid=True)
-        remote_id = _id(data.get("id"))
+        remote_id = id_text(data.get("id"))
         if not remote_id:
             raise OutcomeUnknown("SellerPic named no task.", trace_id=trace_id)
         return Submitted(remote_id, trace_id)
@@ -213,13 +230,13 @@ class SellerPic:
         entries = data.get("list")
         items = tuple(
             PresetItem(
-                remote_id=_id(entry["id"]),
-                name=_plain(entry.get("name"), 100),
-                image_url=_plain(entry.get("imageUrl"), 1000),
-                thumb_url=_plain(entry.get("thumbUrl"), 1000),
+                remote_id=id_text(entry["id"]),
+                name=plain(entry.get("name"), 100),
+                image_url=plain(entry.get("imageUrl"), 1000),
+                thumb_url=plain(entry.get("thumbUrl"), 1000),
             )
             for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, dict) and _id(entry.get("id"))
+            if isinstance(entry, dict) and id_text(entry.get("id"))
         )
         total = data.get("total")
         total = total if isinstance(total, int) else 0
@@ -230,23 +247,25 @@ class SellerPic:
             total=total,
         )
 
-    async def download_link(self, image_id: str) -> str:
-        """GET /v1/api/download: the address of one image, by image id (not the task's).
+    async def download_link(
+        self, image_id: str, *, file_format: str = "png", uhd: bool = False
+    ) -> tuple[str, str]:
+        """GET /v1/api/download: address and trace id of one output, by image id (not the task's).
 
-        Identical requests return the same link until it dies [vendor page]. The picture is paid for,
-        so only the state FAILED gives it up; with an error code, there being no table of them, or
-        any other answer it is asked for again later.
+        `file_format` is jpg, png or webp for images and mp4, gif or webp for videos; `uhd` asks for
+        4096 pixels on the longer side. Identical requests return the same link until it dies
+        [vendor page]. The picture is paid for, so only the state FAILED gives it up; with an error
+        code, there being no table of them, or any other answer it is asked for again later.
         """
+        query = {"id": image_id, "downloadFormat": file_format, "uhd": str(uhd).lower()}
         try:
-            data, trace_id = await self._get(
-                "/v1/api/download", {"id": image_id, "downloadFormat": "png", "uhd": "false"}
-            )
+            data, trace_id = await self._get("/v1/api/download", query)
         except Refused as exc:
             raise NotTaken(exc.message, code=exc.code, trace_id=exc.trace_id) from exc
         url = data.get("fileUrl")
         if data.get("status") == "FAILED":
             raise Refused(
-                _plain(data.get("errorMsg"), 300) or "SellerPic has no file of this result.",
+                plain(data.get("errorMsg"), 300) or "SellerPic has no file of this result.",
                 code="file_failed",
                 trace_id=trace_id,
             )
@@ -255,156 +274,35 @@ class SellerPic:
             raise NotTaken(
                 "SellerPic is still writing the file.", trace_id=trace_id, retry_after=60
             )
-        return url
+        return url, trace_id
 
-    # Failures -----------------------------------------------------------------------------------
+    # Calls --------------------------------------------------------------------------------------
+
+    async def _upload_by_link(self, path: Path, content_type: str) -> str:
+        file_key, url, trace_id = await self.upload_link(_UPLOAD_FORMATS[content_type])
+        try:
+            await self._files.put(path, url)
+        except ProviderError as exc:
+            raise traced(exc, trace_id) from exc.__cause__
+        return file_key
 
     async def _get(
         self, path: str, params: Mapping[str, str] | None = None
     ) -> tuple[dict[str, Any], str]:
-        return self._open(await self._send(self._api.get(path, params), paid=False), paid=False)
-
-    async def _send(self, call: Any, *, paid: bool) -> Answer:
-        try:
-            answer: Answer = await call
-        except NotSent as exc:
-            raise Unreachable(f"SellerPic cannot be reached ({exc}).") from exc
-        except AnswerLost as exc:
-            raise _after_sending(paid, f"SellerPic's answer was lost ({exc}).") from exc
-        return answer
+        await self._turns.wait(longest=_LONGEST_READ_WAIT)
+        return self._open(await _sent(self._api.get(path, params), paid=False), paid=False)
 
     def _open(self, answer: Answer, *, paid: bool) -> tuple[dict[str, Any], str]:
-        """The `data` of a good envelope and its trace id; raises what anything else means.
-
-        ASSUMED: business errors may come with any HTTP status, so the code is looked at first.
-        """
-        envelope = _envelope(answer)
-        trace_id = _plain((envelope or {}).get("traceId"), 100)
-        code = _code(envelope)
-        message = _plain((envelope or {}).get("msg"), 200)
-        if code is not None and code != 0:
-            raise _refusal(answer, code, message, trace_id, paid)
-        if answer.status >= 300 or envelope is None or code is None:
-            raise _bare_failure(answer, trace_id, paid)
-        data = envelope.get("data")
-        if envelope.get("success") is not True or not isinstance(data, dict):
-            raise _after_sending(paid, "SellerPic's answer carries no data.", trace_id)
-        return data, trace_id
+        if answer.status == 429:
+            self._turns.pause(pause_of(answer))
+        return open_envelope(answer, paid=paid, meanings=self._meanings)
 
 
-def _refusal(answer: Answer, code: int, message: str, trace_id: str, paid: bool) -> ProviderError:
-    """What an envelope with an error code means."""
-    kind: type[ProviderError]
-    shown = message or f"SellerPic answered with code {code}."
-    if code == BUSY:
-        kind, shown = Busy, "Every place at SellerPic is taken."
-    elif answer.status in (401, 403):
-        kind, shown = AccountClosed, "SellerPic refuses the key."
-    elif _NO_CREDITS.search(message):
-        kind, shown = AccountClosed, "The account at SellerPic has no credits left."
-    elif paid and _FILE_GONE.search(message):
-        kind = FileGone
-    elif answer.status == 404:
-        kind = NotFound
-    elif answer.status == 429:
-        return NotTaken(shown, code=str(code), trace_id=trace_id, retry_after=_pause(answer))
-    elif answer.status >= 500:
-        return _after_sending(paid, shown, trace_id, str(code))
-    else:
-        kind = Refused
-    return kind(shown, code=str(code), trace_id=trace_id)
-
-
-def _bare_failure(answer: Answer, trace_id: str, paid: bool) -> ProviderError:
-    """What an answer without a readable error code means, by its HTTP status."""
-    code = f"http_{answer.status}"
-    if answer.status in (401, 403):
-        return AccountClosed("SellerPic refuses the key.", code=code, trace_id=trace_id)
-    if answer.status == 404:
-        return NotFound("SellerPic does not know this id.", code=code, trace_id=trace_id)
-    if answer.status == 429:
-        return NotTaken(
-            "SellerPic asks for a pause.",
-            code=code,
-            trace_id=trace_id,
-            retry_after=_pause(answer),
-        )
-    if 300 <= answer.status < 400:
-        return AccountClosed(
-            "SellerPic's address answers with a redirect; check SELLERPIC_BASE_URL.", code=code
-        )
-    if answer.status == 408:  # Of a gateway, which does not tell how far the request came.
-        return _after_sending(paid, "SellerPic answered 408.", trace_id, code)
-    if 400 <= answer.status < 500:
-        return Refused(f"SellerPic refused the request ({answer.status}).", code=code)
-    return _after_sending(paid, f"SellerPic answered {answer.status}.", trace_id, code)
-
-
-def _after_sending(paid: bool, message: str, trace_id: str = "", code: str = "") -> ProviderError:
-    """A request that was sent and has no clear answer: only what is free may be repeated."""
-    kind = OutcomeUnknown if paid else Unreachable
-    return kind(message, code=code, trace_id=trace_id)
-
-
-def _envelope(answer: Answer) -> dict[str, Any] | None:
+async def _sent(call: Awaitable[Answer], *, paid: bool) -> Answer:
+    """The answer of a call. Without one, a call that costs may have been carried out all the same."""
     try:
-        body = answer.json()
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _code(envelope: dict[str, Any] | None) -> int | None:
-    code = (envelope or {}).get("code")
-    if isinstance(code, bool) or not isinstance(code, str | int):
-        return None
-    text = code if isinstance(code, str) else _digits(code)
-    return int(text) if _CODE.fullmatch(text) else None
-
-
-def _digits(number: int) -> str:
-    """A number as text; "" for one that is longer than Python likes to write."""
-    return str(number) if abs(number) < 10**80 else ""
-
-
-def _id(value: object) -> str:
-    """An id as text, at most 80 characters; "" for what is none. A number stays whole."""
-    if isinstance(value, bool):
-        return ""
-    text = _digits(value) if isinstance(value, int) else value
-    return text if isinstance(text, str) and text != "0" and _ID.fullmatch(text) else ""
-
-
-def _plain(value: object, most: int) -> str:
-    """Text of an answer as any database takes it: no NUL, no half of a character, `most` long."""
-    text = "" if value is None else str(value)
-    return text[: 2 * most].replace("\0", "").encode("utf-8", "ignore").decode()[:most]
-
-
-def _pause(answer: Answer) -> float | None:
-    """Seconds that the answer asks to wait, an hour at most."""
-    return None if answer.retry_after is None else min(answer.retry_after, _LONGEST_PAUSE)
-
-
-def _text(data: Mapping[str, Any], name: str, trace_id: str) -> str:
-    """A field that an answer without it is useless without. Only for what is free to repeat."""
-    value = data.get(name)
-    if not isinstance(value, str) or not value or value != _plain(value, 300):
-        raise Unreachable(f"SellerPic's answer carries no {name}.", trace_id=trace_id)
-    return value
-
-
-def _item(entry: Mapping[str, Any]) -> RemoteItem:
-    word = str(entry.get("status") or "")
-    state = _ITEM_STATES.get(word)
-    if state is None:
-        # The vendor lists four states; whatever a fifth means, the task is not over.
-        logger.warning("SellerPic reports the unknown state %r; taken as running.", word[:40])
-        state = ItemState.RUNNING
-    failed = state is ItemState.FAILED
-    return RemoteItem(
-        remote_id=_id(entry.get("id")),
-        state=state,
-        error_code=_plain(entry.get("errorCode"), 40) if failed else "",
-        error=_plain(entry.get("errorMsg"), 300) if failed else "",
-    )
+        return await call
+    except NotSent as exc:
+        raise Unreachable(f"SellerPic cannot be reached ({exc}).") from exc
+    except AnswerLost as exc:
+        raise after_sending(paid, f"SellerPic's answer was lost ({exc}).") from exc

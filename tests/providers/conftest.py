@@ -33,7 +33,7 @@ def sandbox_url(tmp_path: Path) -> Iterator[str]:
 
 def plan(sandbox_url: str, kind: str, **options: Any) -> None:
     """Script a fault of the sandbox."""
-    httpx.post(f"{sandbox_url}/_sandbox/faults", json={"kind": kind, **options}).raise_for_status()
+    httpx.post(f"{sandbox_url}/__sandbox__/faults", json={"kind": kind, **options}).raise_for_status()
 
 
 def speak(url: str, talk: Callable[[SellerPic], Any], **options: Any) -> Any:

@@ -64,7 +64,7 @@ def test_uploads_submits_asks_and_downloads(sandbox_url, tmp_path):
     assert [item.state for item in status.items] == [ItemState.SUCCEEDED] * 2
     assert (tmp_path / "0.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
-    sent = httpx.get(f"{sandbox_url}/_sandbox/stats").json()["tasks"][0]["body"]
+    sent = httpx.get(f"{sandbox_url}/__sandbox__/stats").json()["tasks"][0]["body"]
     assert sorted(sent) == ["modelId", "modelImageKey", "sceneId"]
 
 

@@ -96,11 +96,11 @@ class Provider:
         return self.ok(self.http.get("/v1/api/usage"))
 
     def fault(self, kind: str, **options: Any) -> None:
-        answer = self.http.post("/_sandbox/faults", json={"kind": kind, **options})
+        answer = self.http.post("/__sandbox__/faults", json={"kind": kind, **options})
         assert answer.status_code == 200, answer.text
 
     def stats(self) -> Any:
-        return self.http.get("/_sandbox/stats").json()
+        return self.http.get("/__sandbox__/stats").json()
 
     @staticmethod
     def ok(answer: httpx.Response) -> Any:

@@ -167,7 +167,7 @@ def test_faults_strike_in_the_order_of_their_planning_and_can_be_cleared(provide
     assert {item["status"] for item in items} == {"FAILED"}
     provider.fault("busy", times=None)
     assert [provider.submit().json()["code"] for _ in range(3)] == [30003] * 3
-    assert provider.http.delete("/_sandbox/faults").json()["faults"] == []
+    assert provider.http.delete("/__sandbox__/faults").json()["faults"] == []
     provider.start()
 
 
@@ -186,23 +186,23 @@ def test_faults_strike_in_the_order_of_their_planning_and_can_be_cleared(provide
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_with_a_sentence(provider, order):
-    answer = provider.http.post("/_sandbox/faults", json=order)
+    answer = provider.http.post("/__sandbox__/faults", json=order)
     assert answer.status_code == 400
     assert answer.json()["error"].endswith(".")
-    assert provider.http.get("/_sandbox/faults").json()["faults"] == []
+    assert provider.http.get("/__sandbox__/faults").json()["faults"] == []
 
 
 def test_every_kind_is_told(provider):
-    assert provider.http.get("/_sandbox/faults").json()["kinds"] == sorted(DEFAULT_OPERATION)
+    assert provider.http.get("/__sandbox__/faults").json()["kinds"] == sorted(DEFAULT_OPERATION)
 
 
 def test_only_programs_on_this_machine_may_script_trouble(provider: Provider):
     order = {"kind": "busy"}
     origin = {"Origin": "https://shop.example"}
-    answer = provider.http.post("/_sandbox/faults", json=order, headers=origin)
+    answer = provider.http.post("/__sandbox__/faults", json=order, headers=origin)
     assert answer.status_code == 403
-    far = Request("GET", "/_sandbox/stats", {}, {}, "http://x", "192.0.2.7", lambda: b"")
+    far = Request("GET", "/__sandbox__/stats", {}, {}, "http://x", "192.0.2.7", lambda: b"")
     refused = Control(provider.app).answer(far)
     assert refused is not None
     assert refused.status == 403
-    assert provider.http.get("/_sandbox/faults").json()["faults"] == []
+    assert provider.http.get("/__sandbox__/faults").json()["faults"] == []

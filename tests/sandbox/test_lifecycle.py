@@ -52,7 +52,7 @@ def test_two_credits_are_debited_as_each_picture_succeeds(provider):
 
 
 def test_an_account_without_credits_is_refused(provider):
-    provider.http.post("/_sandbox/reset", json={"balance": 7})
+    provider.http.post("/__sandbox__/reset", json={"balance": 7})
     provider.start()
     body = provider.submit().json()
     assert body["code"] == 99003
@@ -124,7 +124,7 @@ def test_status_polls_are_told_with_their_times(provider):
 def test_reset_forgets_tasks_and_files_and_sets_the_balance(provider):
     task_id = provider.start()
     provider.fault("busy")
-    answer = provider.http.post("/_sandbox/reset", json={"balance": 12})
+    answer = provider.http.post("/__sandbox__/reset", json={"balance": 12})
     assert answer.json() == {"balance": 12}
     missing = provider.http.get("/v1/api/generate", params={"id": task_id})
     assert missing.status_code == 404
@@ -148,7 +148,7 @@ def test_state_is_taken_up_where_it_was_left(tmp_path, provider):
         items = http.get("/v1/api/generate", params={"id": task_id}).json()["data"]["resultList"]
         assert [item["status"] for item in items] == ["SUCCESS", "SUCCESS"]
         assert http.get("/v1/api/usage").json()["data"]["remaining"] == 96
-        assert http.get("/_sandbox/faults").json()["faults"] == [
+        assert http.get("/__sandbox__/faults").json()["faults"] == [
             {"kind": "busy", "on": "submit", "times": 2}
         ]
 
