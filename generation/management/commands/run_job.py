@@ -23,8 +23,8 @@ from catalog.storage import INCOMING_TYPE, storage
 from generation.engine.heartbeat import worker_is_alive
 from generation.filenames import result_name
 from generation.models import Job, Output, Preset, State
-from generation.operations import OPERATIONS, InputKind
-from generation.providers.registry import current_account
+from generation.operations import OPERATIONS, Input, InputKind, Offer, Operation
+from generation.providers.registry import current_account, offers_of
 from generation.services import LaunchRefused, launch_job
 from teams.credits import InsufficientCredits
 from teams.models import Membership, Role, Team, User
@@ -34,24 +34,46 @@ PRODUCT = "Shell jobs"
 
 _LOOK_EVERY = 0.3
 _NAMES_TOLD = 10
-_KIND_WORDS = {InputKind.MODEL_PRESET: "model", InputKind.SCENE_PRESET: "scene"}
+_KIND_WORDS = {
+    InputKind.MODEL_PRESET: "model",
+    InputKind.SCENE_PRESET: "scene",
+    InputKind.AI_BACKGROUND_PRESET: "AI background",
+    InputKind.BACKGROUND_PRESET: "background",
+}
 _Found = TypeVar("_Found")
 
 
 class Command(BaseCommand):
     """See the module docstring."""
 
-    help = "Run one job with a photo file and write its results into a folder."
+    help = "Run one job of any operation and write its results into a folder."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Name what to run, on what, and where the results go."""
         parser.add_argument("--team", required=True, help="slug of the team that pays")
         parser.add_argument("--operation", default="swap_model", choices=sorted(OPERATIONS))
-        parser.add_argument("--image", required=True, type=Path, help="photo file")
         parser.add_argument(
-            "--preset", default="", help="id or name of a model; default: the first"
+            "--offer", default="", help="which provider's way of doing it; default: the usual one"
+        )
+        parser.add_argument("--image", type=Path, help="file of the first picture it takes")
+        parser.add_argument(
+            "--preset", default="", help="id or name of the first preset; default: the first"
         )
         parser.add_argument("--scene", default="", help="id or name of a scene")
+        parser.add_argument(
+            "--input",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a further input: a picture file, or the id or name of a preset",
+        )
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a setting, such as prompt or num_images",
+        )
         parser.add_argument("--product", default="", help=f"SKU; default: product {PRODUCT!r}")
         parser.add_argument("--out", required=True, type=Path, help="folder for the results")
         parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
@@ -82,9 +104,12 @@ class Command(BaseCommand):
         team = Team.objects.filter(slug=options["team"]).first()
         if team is None:
             raise CommandError(f"There is no team {options['team']!r}.")
-        image: Path = options["image"]
-        if not image.is_file():
-            raise CommandError(f"There is no file {image}.")
+        operation = OPERATIONS[options["operation"]]
+        offer = _find_offer(operation, options["offer"])
+        files, names = _given(offer, options)
+        for path in files.values():
+            if not path.is_file():
+                raise CommandError(f"There is no file {path}.")
         try:
             options["out"].mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -94,29 +119,32 @@ class Command(BaseCommand):
         owner = Membership.objects.select_related("user").filter(team=team, role=Role.OWNER).first()
         if owner is None:
             raise CommandError("The team has no owner to launch the job for.")
-        operation = OPERATIONS[options["operation"]]
         inputs: dict[str, Asset | Preset] = {}
-        for entry in operation.inputs:
-            if entry.kind is InputKind.MODEL_PRESET:
-                inputs[entry.name] = self._find_preset(entry.kind, options["preset"])
-            elif entry.kind is InputKind.SCENE_PRESET and options["scene"]:
-                inputs[entry.name] = self._find_preset(entry.kind, options["scene"])
+        for entry in offer.inputs:
+            wanted = names.get(entry.name, "")
+            if not entry.kind.is_picture and (entry.required or wanted):
+                inputs[entry.name] = self._find_preset(offer, entry.kind, wanted)
         product = _find_product(team, owner.user, options["product"])
-        photo = self._upload(product, owner.user, image)
-        inputs |= {entry.name: photo for entry in operation.inputs if entry.kind is InputKind.PHOTO}
+        uploaded: dict[Path, Asset] = {}
+        for name, path in files.items():
+            if path not in uploaded:
+                uploaded[path] = self._upload(product, owner.user, path)
+            inputs[name] = uploaded[path]
         job = launch_job(
             team=team,
             by=owner.user,
             operation=operation.name,
+            offer=offer.name,
             request_key=uuid.uuid4(),
             product=product,
             inputs=inputs,
+            options=dict(_pairs(options["set"])),
         )
-        self._say(f"Job {job.pk}: {operation.label}, {job.price} credits held.")
+        self._say(f"Job {job.pk}: {operation.label} by {offer.label}, {job.price} credits held.")
         return job
 
-    def _find_preset(self, kind: InputKind, wanted: str) -> Preset:
-        account = current_account()
+    def _find_preset(self, offer: Offer, kind: InputKind, wanted: str) -> Preset:
+        account = current_account(offer.provider)
 
         def find() -> Preset | None:
             for preset in Preset.objects.offered(account, kind.value):
@@ -207,6 +235,56 @@ class Command(BaseCommand):
             self.stdout.write(f"{job.get_state_display()}, {credits_charged} credits spent.")
             for name in names:
                 self.stdout.write(name)
+
+
+def _find_offer(operation: Operation, name: str) -> Offer:
+    offers = {offer.name: offer for offer in offers_of(operation)}
+    if not offers:
+        raise CommandError(f"No provider is set up for {operation.name}.")
+    if name and name not in offers:
+        raise CommandError(f"There is no offer {name!r}. There are: {', '.join(offers)}.")
+    return offers[name] if name else next(iter(offers.values()))
+
+
+def _given(offer: Offer, options: dict[str, Any]) -> tuple[dict[str, Path], dict[str, str]]:
+    """The picture files and the preset names by the name of their input."""
+    pictures = [entry for entry in offer.inputs if entry.kind.is_picture]
+    presets = [entry for entry in offer.inputs if not entry.kind.is_picture]
+    files: dict[str, Path] = {}
+    names: dict[str, str] = {}
+    if options["image"] is not None:
+        files[_first(offer, pictures, "--image").name] = options["image"]
+    if options["preset"]:
+        names[_first(offer, presets, "--preset").name] = options["preset"]
+    if options["scene"]:
+        scenes = [entry for entry in presets if entry.kind is InputKind.SCENE_PRESET]
+        names[_first(offer, scenes, "--scene").name] = options["scene"]
+    for name, value in _pairs(options["input"]):
+        entry = offer.input(name)
+        if entry is None:
+            known = ", ".join(entry.name for entry in offer.inputs)
+            raise CommandError(f"There is no input {name!r}. There are: {known}.")
+        if entry.kind.is_picture:
+            files[name] = Path(value)
+        else:
+            names[name] = value
+    missing = [entry.name for entry in pictures if entry.required and entry.name not in files]
+    if missing:
+        raise CommandError(f"Give a file for {missing[0]}: --input {missing[0]}=FILE.")
+    return files, names
+
+
+def _first(offer: Offer, entries: list[Input], argument: str) -> Input:
+    if not entries:
+        raise CommandError(f"{offer.label} takes nothing for {argument}.")
+    return entries[0]
+
+
+def _pairs(given: list[str]) -> list[tuple[str, str]]:
+    for text in given:
+        if "=" not in text:
+            raise CommandError(f"Write {text!r} as NAME=VALUE.")
+    return [(name, value) for name, _, value in (text.partition("=") for text in given)]
 
 
 def _ending(job: Job) -> str:
