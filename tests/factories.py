@@ -99,6 +99,20 @@ def make_photo(
     return asset
 
 
+def make_mask(photo: Asset, *, size: tuple[int, int] | None = None) -> Asset:
+    """A black and white mask of a photo, white in the middle; of another size if one is given."""
+    assert photo.product is not None
+    width, height = size or (photo.width, photo.height)
+    mask = Image.new("L", (width, height), 0)
+    ImageDraw.Draw(mask).rectangle(
+        (width // 3, height // 4, width * 2 // 3, height * 3 // 5), fill=255
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask"
+        mask.save(path, "PNG")
+        return _store_file(photo.product, path, (width, height), "PNG", "mask", Asset.Kind.PHOTO)
+
+
 def make_presets(count: int = 3, *, kind: Preset.Kind = Preset.Kind.MODEL) -> list[Preset]:
     """Presets that the current provider account offers, without pictures."""
     account = current_account()
@@ -183,28 +197,39 @@ def _store_picture(
     name: str,
     kind: str,
 ) -> Asset:
-    asset_id = uuid.uuid4()
-    suffix = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[file_format]
     with tempfile.TemporaryDirectory() as folder:
         path = draw_photo(
             Path(folder) / "photo", size=size, file_format=file_format, seed=number * 7
         )
-        key = f"t/{product.team_id}/{kind}/{asset_id}.{suffix}"
-        _save(key, path, f"image/{file_format.lower()}")
-        return Asset.objects.create(
-            id=asset_id,
-            team=product.team,
-            product=product,
-            kind=kind,
-            key=key,
-            name=name or f"photo-{number}.{suffix}",
-            format=file_format.lower(),
-            bytes=path.stat().st_size,
-            width=size[0],
-            height=size[1],
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            average_colour="#9a9a90",
-        )
+        return _store_file(product, path, size, file_format, name or f"photo-{number}", kind)
+
+
+def _store_file(
+    product: Product,
+    path: Path,
+    size: tuple[int, int],
+    file_format: str,
+    name: str,
+    kind: str,
+) -> Asset:
+    asset_id = uuid.uuid4()
+    suffix = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}[file_format]
+    key = f"t/{product.team_id}/{kind}/{asset_id}.{suffix}"
+    _save(key, path, f"image/{file_format.lower()}")
+    return Asset.objects.create(
+        id=asset_id,
+        team=product.team,
+        product=product,
+        kind=kind,
+        key=key,
+        name=name if "." in name else f"{name}.{suffix}",
+        format=file_format.lower(),
+        bytes=path.stat().st_size,
+        width=size[0],
+        height=size[1],
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        average_colour="#9a9a90",
+    )
 
 
 def _store_renditions(asset: Asset, seed: int) -> None:
