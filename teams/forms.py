@@ -158,8 +158,19 @@ class GrantForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
 
-class CreateTeamForm(forms.Form):
+class OwnerForm(forms.Form):
+    """The operator's form for the owner of a team."""
+
+    owner_email = forms.EmailField(
+        label=_("E-mail address of the owner"),
+        help_text=_("New here: they get a mail to set their password. Unproved: a mail to accept."),
+    )
+
+
+class CreateTeamForm(OwnerForm):
     """The operator's form for a new team of a known person."""
+
+    field_order = ("name", "slug", "owner_email")
 
     name = forms.CharField(label=_("Name"), max_length=100)
     slug = forms.SlugField(
@@ -167,10 +178,6 @@ class CreateTeamForm(forms.Form):
         max_length=50,
         required=False,
         help_text=_("The team's part of the address. Empty: made from the name."),
-    )
-    owner_email = forms.EmailField(
-        label=_("E-mail address of the owner"),
-        help_text=_("New here: they get a mail to set their password. Unproved: a mail to accept."),
     )
 
 

@@ -47,7 +47,7 @@ class InvitationInvalid(Exception):
 
 @dataclass(frozen=True)
 class Founding:
-    """A team founded for an address, and how its owner gets in.
+    """A team handed to the person behind an address, and how that owner gets in.
 
     `owner` is None while an invitation is open; its `invitation_link` was mailed, and is kept here
     only where no mail server is set. An owner with `needs_password` gets in by
@@ -79,12 +79,32 @@ def create_team_for(*, name: str, owner_email: str, actor: User | str, slug: str
     impostor's: its address gets an invitation to own the team instead. The mailbox decides.
     """
     email = owner_email.strip().lower()
+    team = _found(name, slug, actor=actor, owner_email=email)
+    return _hand_over(team, email, actor)
+
+
+@transaction.atomic
+def name_owner(*, team: Team, owner_email: str, actor: User | str) -> Founding:
+    """Give a team that nobody owns to the person behind an address, as `create_team_for` does.
+
+    Open invitations to own it are taken back. Raises TeamRefused where somebody owns the team:
+    owners make owners.
+    """
+    team = _lock(team)
+    if Membership.objects.filter(team=team, role=Role.OWNER).exists():
+        raise TeamRefused(_("This team has an owner. Owners can add further owners."))
+    team.invitations.open().filter(role=Role.OWNER).update(revoked_at=now())
+    email = owner_email.strip().lower()
+    record(team=team, actor=actor, action="owner.named", subject=email)
+    return _hand_over(team, email, actor)
+
+
+def _hand_over(team: Team, email: str, actor: User | str) -> Founding:
     owner = User.objects.filter(email__iexact=email).first() or User.objects.create_user(email)
     has_password = owner.has_usable_password()
     if owner.email_proved or not has_password:
-        team = create_team(name=name, owner=owner, slug=slug, actor=actor)
+        Membership.objects.update_or_create(team=team, user=owner, defaults={"role": Role.OWNER})
         return Founding(team, owner, needs_password=not has_password)
-    team = _found(name, slug, actor=actor, owner_email=email)
     invitation, link = _invite(
         team, email, Role.OWNER, by=None, actor=actor, days=OWNER_INVITATION_DAYS
     )

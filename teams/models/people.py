@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Case, Count, Q, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.timezone import now
@@ -106,6 +106,11 @@ class TeamQuerySet(models.QuerySet["Team"]):
     def with_member_count(self) -> TeamQuerySet:
         """Add `member_count`."""
         return self.annotate(member_count=Count("memberships", distinct=True))
+
+    def with_owned(self) -> TeamQuerySet:
+        """Add `is_owned`: whether anybody owns the team."""
+        owners = Membership.objects.filter(team=OuterRef("pk"), role=Role.OWNER)
+        return self.annotate(is_owned=Exists(owners))
 
 
 class Team(models.Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -15,8 +16,8 @@ from django.utils.timezone import now
 
 from teams.audit import record
 from teams.credits import grant, hold
-from teams.models import AuditEntry, LedgerEntry, OutgoingMail, Team, User
-from teams.services import prove_email
+from teams.models import AuditEntry, Invitation, LedgerEntry, OutgoingMail, Team, User
+from teams.services import create_team_for, prove_email
 
 PASSWORD = "correct horse battery"
 
@@ -40,6 +41,18 @@ def grant_path(team: Team) -> str:
 
 def filled(**more: str) -> dict[str, str]:
     return {"amount": "50", "reason": "Invoice 7", "key": str(uuid.uuid4()), **more}
+
+
+def listed(client: Client, query: str) -> list[str]:
+    """The names in the operator's list of teams."""
+    answer = client.get(f"/admin/teams/team/{query}")
+    return [team.name for team in answer.context["cl"].result_list]
+
+
+def invitation_link() -> str:
+    """The newest invitation's link, as it was mailed."""
+    text = OutgoingMail.objects.order_by("-pk")[0].message
+    return str(re.findall(r"/invitations/\S+/", text.replace("=\n", ""))[0])
 
 
 def test_a_grant_is_previewed_confirmed_and_counted_once(client, operator, team):
@@ -212,6 +225,60 @@ def test_an_unproved_account_is_invited_to_own_the_team(client, operator, alice,
     assert "/invitations/" not in page
     assert not Team.objects.get().memberships.exists()
     assert OutgoingMail.objects.get().recipients == ["alice@example.com"]
+
+
+def test_a_team_whose_owner_never_came_is_seen_and_gets_another(
+    client, operator, alice, charlie, settings
+):
+    settings.EMAIL_HOST = "mail.example.com"
+    prove_email(charlie)
+    founded = create_team_for(name="Nord", owner_email=alice.email, actor=operator)
+    team, link = founded.team, invitation_link()
+    client.force_login(operator)
+    change = f"/admin/teams/team/{team.pk}/change/"
+    page = client.get(change).content.decode()
+    assert "Nobody owns this team yet: alice@example.com was invited and can accept until" in page
+
+    Invitation.objects.update(expires_at=now() - timedelta(hours=1))
+    assert "Nobody owns this team: the invitation of alice@example.com ended on" in client.get(
+        change
+    ).content.decode().replace("&#x27;", "'")
+    assert listed(client, "?owned=no") == ["Nord"]
+    form = client.get(f"/admin/teams/team/{team.pk}/owner/")
+    assert 'value="alice@example.com"' in form.content.decode()
+
+    client.post(f"/admin/teams/team/{team.pk}/owner/", {"owner_email": "alice@example.com"})
+    assert not team.memberships.exists(), "an address that was never proved is invited again"
+    assert Invitation.objects.open().get().email == "alice@example.com"
+    assert invitation_link() != link
+
+    answer = client.post(
+        f"/admin/teams/team/{team.pk}/owner/", {"owner_email": "Charlie@example.com"}, follow=True
+    )
+    assert "Charlie Cole owns the team now." in answer.content.decode()
+    member = team.memberships.get()
+    assert (member.user, member.role) == (charlie, "owner")
+    assert not Invitation.objects.open().exists(), "the former invitation would make a second owner"
+    assert AuditEntry.objects.filter(action="owner.named").count() == 2
+    assert (listed(client, "?owned=no"), listed(client, "?owned=yes")) == ([], ["Nord"])
+
+
+def test_a_team_with_an_owner_gets_no_other_from_the_operator(client, operator, team, staff):
+    client.force_login(operator)
+    assert (
+        "Name an owner" not in client.get(f"/admin/teams/team/{team.pk}/change/").content.decode()
+    )
+
+    page = client.post(
+        f"/admin/teams/team/{team.pk}/owner/", {"owner_email": "new@example.com"}
+    ).content.decode()
+
+    assert "This team has an owner. Owners can add further owners." in page
+    assert team.memberships.get().user.email == "alice@example.com"
+    assert not User.objects.filter(email="new@example.com").exists()
+    assert not OutgoingMail.objects.exists()
+    client.force_login(staff)
+    assert client.get(f"/admin/teams/team/{team.pk}/owner/").status_code == 403
 
 
 def test_a_changed_address_is_to_be_proved_anew(client, operator, alice):
