@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from generation.providers.errors import ProviderError
 from generation.providers.http import Answer
 
 # Ids are opaque; whatever else comes in their place is none. Python reads longer numbers than any
@@ -60,9 +59,3 @@ def credits_of(value: object) -> int:
 def pause_of(answer: Answer) -> float | None:
     """Seconds that the answer asks to wait, an hour at most."""
     return None if answer.retry_after is None else min(answer.retry_after, _LONGEST_PAUSE)
-
-
-def traced(failure: ProviderError, trace_id: str) -> ProviderError:
-    """The failure with the id by which the provider finds the call, unless it carries one."""
-    failure.trace_id = failure.trace_id or trace_id
-    return failure

@@ -37,6 +37,7 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PORTS = {"http": 80, "https": 443}
+_DEAD = {403: "forbidden", 404: "gone", 410: "gone"}
 # Python calls these global, and each of them carries an IPv4 address that may be anything but.
 _CARRIERS = tuple(
     ipaddress.ip_network(text)
@@ -116,8 +117,10 @@ class Downloader:
                 extensions={"sni_hostname": parts.hostname or ""},
                 **kwargs,
             ) as response:
-                if response.status_code in (403, 404, 410):
-                    raise LinkDead("The link to the file no longer works.")
+                if response.status_code in _DEAD:
+                    raise LinkDead(
+                        "The link to the file no longer works.", code=_DEAD[response.status_code]
+                    )
                 yield response
         except (NotSent, AnswerLost) as exc:
             raise Unreachable(f"The file's server gave no whole answer ({exc}).") from exc

@@ -29,7 +29,10 @@ class NotTaken(ProviderError):
 
 
 class Busy(NotTaken):
-    """Every concurrency slot is in use (SellerPic 30003). Never a failure of the job."""
+    """Every concurrency slot is in use (SellerPic 30003, FASHN ConcurrencyLimitExceeded).
+
+    Never a failure of the job.
+    """
 
 
 class Unreachable(NotTaken):
@@ -61,4 +64,4 @@ class LinkBlocked(NotTaken):
 
 
 class LinkDead(Refused):
-    """A file's link answers 403, 404 or 410."""
+    """A file's link answers 403 (`code` forbidden), 404 or 410 (`code` gone)."""

@@ -6,12 +6,12 @@ marked ASSUMED. Ids are int64 carried as strings and stay strings.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from generation.providers.answers import credits_of, id_text, pause_of, plain, traced
+from generation.providers.answers import credits_of, id_text, pause_of, plain
 from generation.providers.base import (
     Balance,
     Media,
@@ -31,29 +31,23 @@ from generation.providers.errors import (
     Refused,
     Unreachable,
 )
-from generation.providers.http import (
-    Answer,
-    AnswerLost,
-    ApiClient,
-    NotSent,
-    TimeLimits,
-    Transport,
-)
+from generation.providers.http import Answer, ApiClient, TimeLimits, Transport
 from generation.providers.rate_limits import Clock, TokenBucket, Turns
 from generation.providers.sellerpic_answers import (
     MEANINGS,
-    after_sending,
     item_of,
     open_envelope,
     text_of,
 )
 from generation.providers.sellerpic_tasks import body_of
+from generation.providers.sending import sent
 
 PRESET_PAGE = 50
 """The largest page that the preset list gives."""
 UPLOAD_VERSIONS = ("1.0.1", "1.0.0")
 """One multipart call, or a link and a PUT; named by the documentation that describes them."""
 
+_NAME = "SellerPic"
 _UPLOAD_FORMATS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _RESULT_FORMATS = {Media.IMAGE: "png", Media.VIDEO: "mp4"}
 # ASSUMED: no rate is documented. One call a second on average, after a quiet time many at once.
@@ -113,7 +107,7 @@ class SellerPic:
         pace = requests_per_second
         if pace is None:
             pace = 0.0 if is_sandbox else _PER_SECOND
-        self._turns = Turns("SellerPic", TokenBucket(pace, _BURST) if pace > 0 else None, clock)
+        self._turns = Turns(_NAME, TokenBucket(pace, _BURST) if pace > 0 else None, clock)
 
     # The provider protocol ----------------------------------------------------------------------
 
@@ -156,11 +150,10 @@ class SellerPic:
             try:
                 await self._files.fetch(url, to, max_bytes=MAX_BYTES[media])
                 return
-            except LinkDead as exc:
-                if last:
-                    raise traced(exc, trace_id) from exc.__cause__
             except ProviderError as exc:
-                raise traced(exc, trace_id) from exc.__cause__
+                exc.trace_id = trace_id
+                if last or not isinstance(exc, LinkDead):
+                    raise
 
     async def presets(self, kind: str) -> AsyncIterator[PresetPage]:
         """Page through one of `preset_kinds`."""
@@ -196,8 +189,8 @@ class SellerPic:
     async def upload_file(self, path: Path, *, content_type: str) -> str:
         """POST /v1/api/upload: one multipart field `file` (1.0.1)."""
         await self._turns.wait(longest=_LONGEST_READ_WAIT)
-        answer = await _sent(
-            self._api.post_file("/v1/api/upload", "file", path, content_type), paid=False
+        answer = await sent(
+            self._api.post_file("/v1/api/upload", "file", path, content_type), _NAME, paid=False
         )
         data, trace_id = self._open(answer, paid=False)
         return text_of(data, "fileKey", trace_id)
@@ -214,7 +207,7 @@ class SellerPic:
         Made once: there is no idempotency key, so a second call can be billed as a second task.
         """
         await self._turns.wait(longest=_LONGEST_WAIT)
-        answer = await _sent(self._api.post_json(f"/v1/api/generate/{task}", body), paid=True)
+        answer = await sent(self._api.post_json(f"/v1/api/generate/{task}", body), _NAME, paid=True)
         data, trace_id = self._open(answer, paid=True)
         remote_id = id_text(data.get("id"))
         if not remote_id:
@@ -283,26 +276,17 @@ class SellerPic:
         try:
             await self._files.put(path, url)
         except ProviderError as exc:
-            raise traced(exc, trace_id) from exc.__cause__
+            exc.trace_id = trace_id
+            raise
         return file_key
 
     async def _get(
         self, path: str, params: Mapping[str, str] | None = None
     ) -> tuple[dict[str, Any], str]:
         await self._turns.wait(longest=_LONGEST_READ_WAIT)
-        return self._open(await _sent(self._api.get(path, params), paid=False), paid=False)
+        return self._open(await sent(self._api.get(path, params), _NAME, paid=False), paid=False)
 
     def _open(self, answer: Answer, *, paid: bool) -> tuple[dict[str, Any], str]:
         if answer.status == 429:
             self._turns.pause(pause_of(answer))
         return open_envelope(answer, paid=paid, meanings=self._meanings)
-
-
-async def _sent(call: Awaitable[Answer], *, paid: bool) -> Answer:
-    """The answer of a call. Without one, a call that costs may have been carried out all the same."""
-    try:
-        return await call
-    except NotSent as exc:
-        raise Unreachable(f"SellerPic cannot be reached ({exc}).") from exc
-    except AnswerLost as exc:
-        raise after_sending(paid, f"SellerPic's answer was lost ({exc}).") from exc

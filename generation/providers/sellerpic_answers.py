@@ -25,6 +25,7 @@ from generation.providers.errors import (
     Unreachable,
 )
 from generation.providers.http import Answer
+from generation.providers.sending import after_sending
 
 logger = logging.getLogger(__name__)
 
@@ -83,14 +84,8 @@ def open_envelope(
         raise _bare_failure(answer, trace_id, paid)
     data = envelope.get("data")
     if envelope.get("success") is not True or not isinstance(data, dict):
-        raise after_sending(paid, "SellerPic's answer carries no data.", trace_id)
+        raise after_sending(paid, "SellerPic's answer carries no data.", trace_id=trace_id)
     return data, trace_id
-
-
-def after_sending(paid: bool, message: str, trace_id: str = "", code: str = "") -> ProviderError:
-    """A request that was sent and has no clear answer: only what is free may be repeated."""
-    kind = OutcomeUnknown if paid else Unreachable
-    return kind(message, code=code, trace_id=trace_id)
 
 
 def text_of(data: Mapping[str, Any], name: str, trace_id: str, *, most: int = 300) -> str:
@@ -139,7 +134,7 @@ def _refusal(
     elif answer.status == 429:
         kind = NotTaken
     elif answer.status >= 500:
-        return after_sending(paid, shown, trace_id, str(code))
+        return after_sending(paid, shown, code=str(code), trace_id=trace_id)
     else:
         kind = Refused
     if issubclass(kind, NotTaken):
@@ -168,12 +163,12 @@ def _bare_failure(answer: Answer, trace_id: str, paid: bool) -> ProviderError:
             trace_id=trace_id,
         )
     if answer.status == 408:  # Of a gateway, which does not tell how far the request came.
-        return after_sending(paid, "SellerPic answered 408.", trace_id, code)
+        return after_sending(paid, "SellerPic answered 408.", code=code, trace_id=trace_id)
     if 400 <= answer.status < 500:
         return Refused(
             f"SellerPic refused the request ({answer.status}).", code=code, trace_id=trace_id
         )
-    return after_sending(paid, f"SellerPic answered {answer.status}.", trace_id, code)
+    return after_sending(paid, f"SellerPic answered {answer.status}.", code=code, trace_id=trace_id)
 
 
 def _code(envelope: dict[str, Any] | None) -> int | None:
