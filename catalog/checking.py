@@ -27,6 +27,7 @@ from catalog.purging import storage_is_full
 from catalog.storage import (
     CONTENT_TYPES,
     EXTENSIONS,
+    STILL_FORMATS,
     Missing,
     StorageError,
     TooLarge,
@@ -98,7 +99,8 @@ def stored_keys(upload: Upload) -> list[str]:
 
     A ticket's own key could be written again while the ticket lasts, so nothing is kept there.
     """
-    return [f"t/{upload.team_id}/src/{upload.pk}.{extension}" for extension in EXTENSIONS.values()]
+    stem = f"t/{upload.team_id}/src/{upload.pk}"
+    return [f"{stem}.{EXTENSIONS[format_]}" for format_ in STILL_FORMATS]
 
 
 def _claim(upload_id: uuid.UUID | str) -> Upload | None:

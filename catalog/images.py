@@ -1,4 +1,4 @@
-"""Reads, fits and shrinks pictures with Pillow; the only module here that imports it.
+"""Reads, fits and shrinks pictures with Pillow; `catalog.masks` does it with masks.
 
 Imports no Django: it runs in the limited child process of `catalog.limited`, never in a worker or
 a web process. Only JPEG, PNG and WebP decoders are ever reached, whatever a file calls itself.
@@ -23,7 +23,7 @@ MIN_SIDE = 64
 #: A larger colour profile is not used; the picture is then read as sRGB.
 MAX_PROFILE_BYTES = 4 * 1024 * 1024
 
-_QUALITIES = (92, 88, 84, 80, 75)
+_QUALITIES = (95, 90, 85, 80, 75)
 _SMALLER = 0.85
 #: Fitting gives up below this. Pixels, longer side.
 _LEAST_SENT = 8
@@ -48,14 +48,18 @@ def _(text: str) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A file that was decoded to its last pixel. Sides are pixels after EXIF orientation."""
+    """A file that was decoded. Sides are pixels as people see them, turned as the file asks.
 
-    format: str  # "jpeg", "png" or "webp"
+    A video is described by its first frame, and by how long it lasts.
+    """
+
+    format: str  # "jpeg", "png", "webp" or "mp4"
     width: int
     height: int
     average_colour: str  # "#rrggbb", transparent parts counted as white
     sha256: str
     bytes: int
+    seconds: float | None = None  # of a video
 
 
 class NotAPicture(Exception):
@@ -64,7 +68,7 @@ class NotAPicture(Exception):
     `sentence` tells a person why; it is `template % values`, so that it can be translated.
     """
 
-    def __init__(self, template: str, **values: str | int) -> None:
+    def __init__(self, template: str, **values: str | float) -> None:
         super().__init__(template, values)
         self.template = template
         self.values = values
@@ -90,6 +94,8 @@ for _brand in (b"avis",):
     _FTYP_BRANDS[_brand] = _FTYP_BRANDS[b"avif"]
 for _brand in (b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"):
     _FTYP_BRANDS[_brand] = _FTYP_BRANDS[b"heic"]
+#: What the first box of a still picture says that is no JPEG, PNG or WebP.
+STILL_BRANDS = frozenset(_FTYP_BRANDS) - {b""}
 _TIFF = _("This is a TIFF or camera raw file. Diptych takes JPEG, PNG and WebP: export it as JPEG.")
 _MAGIC = {
     b"GIF8": _("This is a GIF picture. Diptych takes JPEG, PNG and WebP: save it as one of these."),
@@ -117,7 +123,7 @@ def inspect_picture(path: Path, *, max_bytes: int, max_pixels: int) -> Picture:
             have=-(-size // 2**20),
             limit=max_bytes // 2**20,
         )
-    with _opened(path, max_pixels=max_pixels) as image:
+    with opened(path, max_pixels=max_pixels) as image:
         format_ = _format(image)
         if min(image.size) < MIN_SIDE:
             raise NotAPicture(
@@ -129,11 +135,11 @@ def inspect_picture(path: Path, *, max_bytes: int, max_pixels: int) -> Picture:
                 height=image.height,
                 least=MIN_SIDE,
             )
-        orientation = _orientation(image)
+        orientation = orientation_of(image)
         width, height = image.size if orientation < 5 else image.size[::-1]
         image.load()
         small = _in_srgb(_shrunk(image, 128), image.info.get("icc_profile"))
-    return Picture(format_, width, height, _average_colour(small), _sha256(path), size)
+    return Picture(format_, width, height, average_colour_of(small), sha256_of(path), size)
 
 
 def fit_picture(
@@ -142,25 +148,37 @@ def fit_picture(
     *,
     max_side: int,
     max_bytes: int,
+    min_side: int = 1,
     formats: Sequence[str] = ("jpeg", "png", "webp"),
     max_pixels: int = 0,
 ) -> Picture:
-    """Write the copy that goes to a provider: upright, sRGB, no metadata, within both limits.
+    """Write the copy that goes to a provider: upright, sRGB, no metadata, within all limits.
 
-    `formats` is what the receiver takes; the first that holds the picture best is chosen: PNG, then
-    WebP, keep transparency where it is there and fits; all else becomes JPEG, on white. Quality
-    goes down first, then size. Raises NotAPicture.
+    Never enlarged: a picture whose shorter side is, or would become, less than `min_side` pixels is
+    refused. `formats` is what the receiver takes; the first that holds the picture best is chosen:
+    PNG, then WebP, keep transparency where it is there and fits; all else becomes JPEG, on white.
+    Quality goes down first, then size. Raises NotAPicture.
     """
-    with _opened(source, max_pixels=max_pixels) as image:
+    with opened(source, max_pixels=max_pixels) as image:
         upright = _upright(image, max_side)
+    if min(upright.size) < min_side:
+        raise NotAPicture(
+            _(
+                "This picture would be sent with %(width)s by %(height)s pixels, and %(least)s are "
+                "needed on each side. Use a larger one, or one that is less long and narrow."
+            ),
+            width=upright.width,
+            height=upright.height,
+            least=min_side,
+        )
     if upright.mode == "RGBA" and upright.getchannel("A").getextrema()[0] == 255:
         upright = upright.convert("RGB")
     choices = _choices(upright.mode, formats)
-    while max(upright.size) >= _LEAST_SENT:
+    while max(upright.size) >= _LEAST_SENT and min(upright.size) >= min_side:
         for format_, options in choices:
             data = _encoded(upright, format_, options)
             if len(data) <= max_bytes:
-                return _written(upright, to, format_, data)
+                return write(upright, to, format_, data)
         upright = upright.resize(
             (max(1, int(upright.width * _SMALLER)), max(1, int(upright.height * _SMALLER))),
             Image.Resampling.LANCZOS,
@@ -177,18 +195,23 @@ def make_renditions(
     source: Path, targets: Sequence[tuple[Path, int]], *, max_pixels: int = 0
 ) -> list[Picture]:
     """Write several WebP renditions from one decode, in the order of `targets`."""
-    with _opened(source, max_pixels=max_pixels) as image:
+    with opened(source, max_pixels=max_pixels) as image:
         upright = _upright(image, max(side for __, side in targets))
+    return write_renditions(upright, targets)
+
+
+def write_renditions(image: Image.Image, targets: Sequence[tuple[Path, int]]) -> list[Picture]:
+    """Write WebP renditions of decoded pixels, in the order of `targets`; may shrink `image`."""
     made = {}
     for to, side in sorted(targets, key=lambda target: -target[1]):
-        upright = _shrunk(upright, side)
+        image = _shrunk(image, side)
         options = {"quality": _RENDITION_QUALITY, "method": 4}
-        made[to] = _written(upright, to, "webp", _encoded(upright, "webp", options))
+        made[to] = write(image, to, "webp", _encoded(image, "webp", options))
     return [made[to] for to, __ in targets]
 
 
 @contextmanager
-def _opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
+def opened(path: Path, *, max_pixels: int) -> Iterator[Image.Image]:
     """Open a file for decoding, or raise NotAPicture; so does whatever fails inside the block."""
     with path.open("rb") as file:
         head = file.read(1024)
@@ -251,7 +274,7 @@ def _format(image: Image.Image) -> str:
     return "jpeg" if image.format in {"JPEG", "MPO"} else str(image.format).lower()
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or the block is broken."""
     try:
         value = int(image.getexif().get(0x0112, 1))
@@ -260,14 +283,17 @@ def _orientation(image: Image.Image) -> int:
     return value if value in _TURNS else 1
 
 
+def turned(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture turned and mirrored as an EXIF orientation of 1 to 8 says."""
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
 def _upright(image: Image.Image, max_side: int) -> Image.Image:
     """Return the pixels as people should see them: fitted, sRGB (RGB or RGBA), turned, bare."""
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     profile = image.info.get("icc_profile")
     # Shrinking comes first: a JPEG then is decoded at a fraction of its size.
-    result = _in_srgb(_shrunk(image, max_side), profile)
-    if orientation in _TURNS:
-        result = result.transpose(_TURNS[orientation])
+    result = turned(_in_srgb(_shrunk(image, max_side), profile), orientation)
     result.info = {}  # Pillow would write comment, profile and transparency from here.
     return result
 
@@ -277,17 +303,21 @@ def _shrunk(image: Image.Image, max_side: int) -> Image.Image:
 
     May shrink `image` itself: an opened JPEG then decodes at a half, a quarter or an eighth.
     """
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow would clip 16-bit grey at 255 instead of scaling it.
-        image = image.convert("I").point(lambda value: value / 257).convert("L")
-    elif image.mode == "CMYK" or (image.mode in {"RGB", "L"} and not image.has_transparency_data):
-        pass
-    else:
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image = eight_bit(image)
     if max(image.size) > max_side:
         image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
     image.load()  # Before the file is closed.
     return image
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Return the same pixels as L, RGB, RGBA or CMYK."""
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow would clip 16-bit grey at 255 instead of scaling it.
+        return image.convert("I").point(lambda value: value / 257).convert("L")
+    if image.mode == "CMYK" or (image.mode in {"RGB", "L"} and not image.has_transparency_data):
+        return image
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -326,8 +356,10 @@ def _on_white(image: Image.Image) -> Image.Image:
     return white
 
 
-def _average_colour(image: Image.Image) -> str:
-    pixel = _on_white(image).resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+def average_colour_of(image: Image.Image) -> str:
+    """The mean of all pixels as "#rrggbb", transparent parts counted as white."""
+    mean = _on_white(image).resize((1, 1), Image.Resampling.BOX)
+    pixel = mean.convert("RGB").getpixel((0, 0))
     assert isinstance(pixel, tuple)  # noqa: S101 - it is RGB
     return "#{:02x}{:02x}{:02x}".format(*(int(value) for value in pixel))
 
@@ -349,12 +381,16 @@ def _encoded(image: Image.Image, format_: str, options: dict[str, Any]) -> bytes
     return buffer.getvalue()
 
 
-def _written(image: Image.Image, to: Path, format_: str, data: bytes) -> Picture:
+def write(image: Image.Image, to: Path, format_: str, data: bytes) -> Picture:
+    """Write the encoded bytes of a picture to a path and describe them."""
     to.write_bytes(data)
     checksum = hashlib.sha256(data).hexdigest()
-    return Picture(format_, image.width, image.height, _average_colour(image), checksum, len(data))
+    return Picture(
+        format_, image.width, image.height, average_colour_of(image), checksum, len(data)
+    )
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """The checksum of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The child's side of `catalog.limited`: limits itself, does one picture task, answers in JSON.
+"""The child's side of `catalog.limited`: limits itself, does one task, answers in JSON.
 
 Run as a file, `python -I images_child.py`, with the task on standard input. Nothing of Django and
 no secret is in this process.
@@ -11,8 +11,20 @@ import resource
 import signal
 import sys
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+#: Everything that can be asked of this process, and where it is done.
+_MODULES = {
+    "inspect_picture": "catalog.images",
+    "fit_picture": "catalog.images",
+    "make_renditions": "catalog.images",
+    "inspect_mask": "catalog.masks",
+    "fit_mask": "catalog.masks",
+    "inspect_video": "catalog.videos",
+    "make_poster_renditions": "catalog.videos",
+}
 
 
 def limit_process(*, memory: int, seconds: int, file_bytes: int) -> None:
@@ -34,16 +46,24 @@ def limit_process(*, memory: int, seconds: int, file_bytes: int) -> None:
 
 def run(task: dict[str, Any]) -> Any:
     """Do the task and return what JSON can hold. Raises NotAPicture."""
-    from catalog import images  # After the limits: the libraries load inside them.
+    # After the limits: the libraries load inside them, and PyAV only where there is a video.
+    module = import_module(_MODULES[task["call"]])
+    done = getattr(module, task["call"])(**_arguments(task["arguments"]))
+    if isinstance(done, list):
+        return [asdict(made) for made in done]
+    return asdict(done) if done is not None else None
 
-    arguments = task["arguments"]
-    if task["call"] == "inspect_picture":
-        return asdict(images.inspect_picture(Path(arguments.pop("path")), **arguments))
-    source = Path(arguments.pop("source"))
-    if task["call"] == "fit_picture":
-        return asdict(images.fit_picture(source, Path(arguments.pop("to")), **arguments))
-    targets = [(Path(to), side) for to, side in arguments.pop("targets")]
-    return [asdict(made) for made in images.make_renditions(source, targets, **arguments)]
+
+def _arguments(told: dict[str, Any]) -> dict[str, Any]:
+    """Give the arguments back the types that JSON has not."""
+    given: dict[str, Any] = {
+        name: Path(told.pop(name)) for name in ("path", "source", "to") if name in told
+    }
+    if "targets" in told:
+        given["targets"] = [(Path(to), side) for to, side in told.pop("targets")]
+    if "size" in told:
+        given["size"] = tuple(told.pop("size"))
+    return given | told
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Runs `catalog.images` in a child process with limits, for pictures that strangers made.
+"""Runs `catalog.images`, `masks` and `videos` in a child process with limits: strangers made the files.
 
 A thread cannot be stopped or capped, so one hostile file could take a whole worker down. The child
 costs about 60 ms to start; at most two run at once in a process, which bounds memory.
@@ -21,16 +21,26 @@ from django.utils.translation import gettext as _
 from catalog.images import NotAPicture, Picture
 
 __all__ = [
+    "MAX_VIDEO_BYTES",
     "DecoderFailed",
     "NotAPicture",
     "Picture",
+    "fit_mask",
     "fit_picture",
+    "inspect_mask",
     "inspect_picture",
+    "inspect_video",
+    "make_poster_renditions",
     "make_rendition",
     "make_renditions",
 ]
 
 logger = logging.getLogger(__name__)
+
+#: Limits of a result that is a video: bytes, pixels on either side, seconds.
+MAX_VIDEO_BYTES = 256 * 1024 * 1024
+MAX_VIDEO_SIDE = 4096
+MAX_VIDEO_SECONDS = 60
 
 _CHILD = Path(__file__).with_name("images_child.py")
 #: A child may not write a larger file than this. Bytes.
@@ -41,10 +51,15 @@ _PLACES = threading.BoundedSemaphore(2)
 class DecoderFailed(Exception):
     """The child ended without an answer: over a limit, or crashed. `sentence` is for people."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_video: bool = False) -> None:
         super().__init__(reason)
-        self.sentence = _(
-            "This picture is too much for this server. Save it again as a smaller JPEG and retry."
+        self.sentence = (
+            _("This video is too much for this server.")
+            if is_video
+            else _(
+                "This picture is too much for this server. "
+                "Save it again as a smaller JPEG and retry."
+            )
         )
 
 
@@ -54,12 +69,30 @@ def inspect_picture(path: Path, *, max_bytes: int, max_pixels: int) -> Picture:
     return Picture(**done)
 
 
+def inspect_video(path: Path) -> Picture:
+    """As in `catalog.videos`, in a child, within the limits above. Raises as `inspect_picture`."""
+    done = _run(
+        "inspect_video",
+        path=str(path),
+        max_bytes=MAX_VIDEO_BYTES,
+        max_side=MAX_VIDEO_SIDE,
+        max_seconds=MAX_VIDEO_SECONDS,
+    )
+    return Picture(**done)
+
+
+def inspect_mask(path: Path) -> None:
+    """As in `catalog.masks`, in a child. Raises NotAPicture, DecoderFailed."""
+    _run("inspect_mask", path=str(path), max_pixels=settings.UPLOAD_MAX_PIXELS)
+
+
 def fit_picture(
     source: Path,
     to: Path,
     *,
     max_side: int,
     max_bytes: int,
+    min_side: int = 1,
     formats: Sequence[str] = ("jpeg", "png", "webp"),
 ) -> Picture:
     """As in `catalog.images`, in a child. Raises NotAPicture, DecoderFailed."""
@@ -69,7 +102,21 @@ def fit_picture(
         to=str(to),
         max_side=max_side,
         max_bytes=max_bytes,
+        min_side=min_side,
         formats=list(formats),
+        max_pixels=settings.UPLOAD_MAX_PIXELS,
+    )
+    return Picture(**done)
+
+
+def fit_mask(source: Path, to: Path, *, size: tuple[int, int], max_bytes: int) -> Picture:
+    """As in `catalog.masks`, in a child. Raises NotAPicture, DecoderFailed."""
+    done = _run(
+        "fit_mask",
+        source=str(source),
+        to=str(to),
+        size=size,
+        max_bytes=max_bytes,
         max_pixels=settings.UPLOAD_MAX_PIXELS,
     )
     return Picture(**done)
@@ -87,6 +134,16 @@ def make_renditions(source: Path, targets: Sequence[tuple[Path, int]]) -> list[P
         source=str(source),
         targets=[(str(to), side) for to, side in targets],
         max_pixels=settings.UPLOAD_MAX_PIXELS,
+    )
+    return [Picture(**made) for made in done]
+
+
+def make_poster_renditions(source: Path, targets: Sequence[tuple[Path, int]]) -> list[Picture]:
+    """As in `catalog.videos`, in a child. Raises NotAPicture, DecoderFailed."""
+    done = _run(
+        "make_poster_renditions",
+        source=str(source),
+        targets=[(str(to), side) for to, side in targets],
     )
     return [Picture(**made) for made in done]
 
@@ -122,4 +179,4 @@ def _run(call: str, **arguments: Any) -> Any:
 
 def _failed(call: str, reason: str) -> DecoderFailed:
     logger.warning("The picture child failed at %s: %s", call, reason)
-    return DecoderFailed(reason)
+    return DecoderFailed(reason, is_video=call in {"inspect_video", "make_poster_renditions"})

@@ -101,9 +101,10 @@ class AssetQuerySet(models.QuerySet["Asset"]):
 
 
 class Asset(models.Model):
-    """A stored picture that was decoded and found good. Its original file is private.
+    """A stored picture or video that was decoded and found good. Its original file is private.
 
-    `width` and `height` are pixels as people see the picture, after EXIF orientation.
+    `width` and `height` are pixels as people see it, turned as the file asks. Results alone can be
+    videos; what stands here of them, and their renditions, show the first frame.
     """
 
     class Kind(models.TextChoices):
@@ -114,6 +115,7 @@ class Asset(models.Model):
         JPEG = "jpeg", "JPEG"
         PNG = "png", "PNG"
         WEBP = "webp", "WebP"
+        MP4 = "mp4", "MP4"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     team = models.ForeignKey(Team, models.PROTECT, related_name="assets")
@@ -127,6 +129,7 @@ class Asset(models.Model):
     bytes = models.PositiveBigIntegerField()
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
+    seconds = models.FloatField(null=True, blank=True, help_text=_("How long a video lasts."))
     sha256 = models.CharField(max_length=64)
     average_colour = models.CharField(max_length=7, default="#888888")
     position = models.PositiveIntegerField(default=0)
@@ -154,6 +157,12 @@ class Asset(models.Model):
             models.CheckConstraint(
                 condition=Q(width__gt=0, height__gt=0), name="catalog_asset_has_pixels"
             ),
+            models.CheckConstraint(
+                # Without asking for a value, NULL > 0 would pass: it is not false.
+                condition=Q(format="mp4", seconds__isnull=False, seconds__gt=0)
+                | (~Q(format="mp4") & Q(seconds=None)),
+                name="catalog_asset_videos_last",
+            ),
         ]
         indexes = [
             models.Index(fields=["team", "sha256"], name="catalog_asset_by_checksum"),
@@ -176,12 +185,18 @@ class Asset(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_video(self) -> bool:
+        """Whether it moves."""
+        return self.format == self.Format.MP4
+
 
 class Rendition(models.Model):
     """A smaller or fitted copy of an asset: same picture, other bytes, no metadata.
 
     `purpose` is `thumb` (160), `card` (512), `screen` (1600; longest side in pixels) or, for a copy
-    fitted to a provider's limits, a name such as `send-4096px-10485760b`.
+    fitted to a provider's limits, a name such as `send-4096px-10485760b`, or of a mask
+    `mask-3072x4096-10485760b`. Of a video there are the first three, and they show its first frame.
     """
 
     asset = models.ForeignKey(Asset, models.CASCADE, related_name="renditions")

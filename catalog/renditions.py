@@ -1,22 +1,35 @@
-"""Copies of stored pictures: what pages show, what providers get; and the storing of results."""
+"""Copies of stored pictures: what pages show, what providers get and how; the storing of results."""
 
 from __future__ import annotations
 
+import ipaddress
 import logging
+import socket
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from catalog import limited
 from catalog.limited import DecoderFailed, NotAPicture, Picture
 from catalog.models import Asset, Product, Rendition
-from catalog.storage import CONTENT_TYPES, EXTENSIONS, Missing, StorageError, storage
+from catalog.storage import (
+    CONTENT_TYPES,
+    EXTENSIONS,
+    STILL_FORMATS,
+    Missing,
+    StorageError,
+    TooLarge,
+    storage,
+)
 from teams.models import Team, User
 
 logger = logging.getLogger(__name__)
@@ -62,27 +75,98 @@ def fitted_copy(
     *,
     max_side: int,
     max_bytes: int,
-    formats: Sequence[str] = ("jpeg", "png", "webp"),
+    min_side: int = 1,
+    formats: Collection[str] = STILL_FORMATS,
 ) -> Rendition:
     """Return the copy of a picture that fits a provider's limits; made once, then found again.
 
-    `max_side` is pixels, `formats` what the provider takes. Raises NotAPicture, DecoderFailed,
-    StorageError.
+    Sides are pixels, `formats` what the provider takes. Raises NotAPicture, also where a side has
+    less than `min_side`, DecoderFailed, StorageError.
     """
     purpose = f"send-{max_side}px-{max_bytes}b"
-    if len(formats) < len(EXTENSIONS):
+    if len(formats) < len(STILL_FORMATS):
         purpose += "-" + "".join(sorted(name[0] for name in formats))
     found = asset.renditions.filter(purpose=purpose).first()
-    if found is not None:
+    if found is not None and min(found.width, found.height) >= min_side:
         return found
     with tempfile.TemporaryDirectory() as name:
         source, to = Path(name) / "source", Path(name) / "fitted"
         storage().fetch(asset.key, source)
         picture = limited.fit_picture(
-            source, to, max_side=max_side, max_bytes=max_bytes, formats=formats
+            source,
+            to,
+            max_side=max_side,
+            max_bytes=max_bytes,
+            min_side=min_side,
+            formats=sorted(formats),
         )
         rendition = _saved(asset, purpose, picture, to)
     return _keep(rendition)
+
+
+def fitted_mask(mask: Asset, *, size: tuple[int, int], max_bytes: int) -> Rendition:
+    """Return a mask with exactly the pixels, `size`, of its picture's fitted copy; made once.
+
+    PNG of one grey channel, black and white alone, by nearest neighbour. Raises NotAPicture,
+    DecoderFailed, StorageError.
+    """
+    purpose = f"mask-{size[0]}x{size[1]}-{max_bytes}b"
+    found = mask.renditions.filter(purpose=purpose).first()
+    if found is not None:
+        return found
+    with tempfile.TemporaryDirectory() as name:
+        source, to = Path(name) / "source", Path(name) / "fitted"
+        storage().fetch(mask.key, source)
+        rendition = _saved(
+            mask, purpose, limited.fit_mask(source, to, size=size, max_bytes=max_bytes), to
+        )
+    return _keep(rendition)
+
+
+def check_mask(mask: Asset, of: Asset) -> str:
+    """Say why a mask cannot go with its picture, in a sentence with the cure; "" where it can.
+
+    The original must have the very pixels of the picture and be pure black and white, not all
+    black. Raises DecoderFailed, StorageError.
+    """
+    if (mask.width, mask.height) != (of.width, of.height):
+        return _(
+            "The mask has %(mask_width)s by %(mask_height)s pixels and its picture %(width)s by "
+            "%(height)s. Save the mask with exactly the size of the picture."
+        ) % {
+            "mask_width": mask.width,
+            "mask_height": mask.height,
+            "width": of.width,
+            "height": of.height,
+        }
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "mask"
+        storage().fetch(mask.key, path)
+        try:
+            limited.inspect_mask(path)
+        except NotAPicture as refusal:
+            return refusal.sentence
+    return ""
+
+
+def picture_link(rendition: Rendition, seconds: int) -> str | None:
+    """A link by which a provider can fetch a copy for so long; None where it cannot reach it.
+
+    It can where the pictures lie in a bucket that has an https address of public hosts alone, which
+    the resolver is asked for. Files of a local folder are never given out this way.
+    """
+    link = storage().url(rendition.key, seconds=seconds)
+    return link if _is_public(link) else None
+
+
+def picture_bytes(rendition: Rendition, max_bytes: int) -> bytes:
+    """The file of a copy, to be sent within a request. Raises TooLarge, Missing, StorageError."""
+    if rendition.bytes > max_bytes:
+        raise TooLarge(_("The file is too large."))
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "copy"
+        storage().fetch(rendition.key, path, max_bytes=max_bytes)
+        return path.read_bytes()
 
 
 def store_result(
@@ -93,16 +177,20 @@ def store_result(
     path: Path,
     name: str,
     key: str,
+    media: Literal["image", "video"] = "image",
 ) -> Asset:
     """Decode a result that a provider delivered and store it; return its asset, not yet saved.
 
-    The caller saves it, adds its bytes to the team and calls `request_renditions`, all in its own
+    A video is an MP4 file; its first frame is decoded and stands for it. The caller saves it, adds its bytes to the team and calls `request_renditions`, all in its own
     transaction. `key` may come with any extension or none: the file's real type decides. The same
     key may be stored again. Raises NotAPicture, DecoderFailed, StorageError.
     """
-    picture = limited.inspect_picture(
-        path, max_bytes=settings.UPLOAD_MAX_BYTES, max_pixels=settings.UPLOAD_MAX_PIXELS
-    )
+    if media == "video":
+        picture = limited.inspect_video(path)
+    else:
+        picture = limited.inspect_picture(
+            path, max_bytes=settings.UPLOAD_MAX_BYTES, max_pixels=settings.UPLOAD_MAX_PIXELS
+        )
     stem, dot, extension = key.rpartition(".")
     if not dot or "/" in extension:
         stem = key
@@ -119,6 +207,7 @@ def store_result(
         bytes=picture.bytes,
         width=picture.width,
         height=picture.height,
+        seconds=picture.seconds,
         sha256=picture.sha256,
         average_colour=picture.average_colour,
         created_by=by,
@@ -129,11 +218,25 @@ def _shown_copies(asset: Asset, folder: Path) -> list[Rendition]:
     source = folder / "source"
     storage().fetch(asset.key, source)
     targets = [(folder / purpose, side) for purpose, side in SHOWN.items()]
-    pictures = limited.make_renditions(source, targets)
+    make = limited.make_poster_renditions if asset.is_video else limited.make_renditions
+    pictures = make(source, targets)
     return [
         _saved(asset, to.name, picture, to)
-        for (to, __), picture in zip(targets, pictures, strict=True)
+        for (to, _side), picture in zip(targets, pictures, strict=True)
     ]
+
+
+def _is_public(link: str) -> bool:
+    """Whether a link leads by https to addresses of the internet alone. Asks the resolver."""
+    parts = urlsplit(link)
+    if parts.scheme != "https" or not parts.hostname:
+        return False
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):  # No such name, or no name at all.
+        return False
+    addresses = {ipaddress.ip_address(str(told[4][0])) for told in found}
+    return bool(addresses) and all(address.is_global for address in addresses)
 
 
 def _saved(asset: Asset, purpose: str, picture: Picture, path: Path) -> Rendition:

@@ -22,7 +22,14 @@ from catalog import tasks
 from catalog.checking import MAX_ATTEMPTS, check_upload, refuse, stored_keys
 from catalog.models import Asset, AssetQuerySet, Product, Upload
 from catalog.purging import KEPT, purge_removed, storage_is_full
-from catalog.renditions import fitted_copy, store_result
+from catalog.renditions import (
+    check_mask,
+    fitted_copy,
+    fitted_mask,
+    picture_bytes,
+    picture_link,
+    store_result,
+)
 from catalog.storage import INCOMING_TYPE, StorageError, Ticket, storage
 from teams.models import Team, User
 
@@ -32,12 +39,16 @@ __all__ = [
     "UploadRefused",
     "archive_photo",
     "archive_product",
+    "check_mask",
     "check_upload",
     "create_product",
     "finish_upload",
     "fitted_copy",
+    "fitted_mask",
     "move_photo",
     "photo_guards",
+    "picture_bytes",
+    "picture_link",
     "request_renditions",
     "restore_photo",
     "restore_product",

@@ -1,4 +1,4 @@
-"""Where private pictures lie: a local folder, or an S3-compatible bucket; the only user of boto3.
+"""Where private pictures and videos lie: a local folder, or an S3-compatible bucket; the only user of boto3.
 
 Both hand out the same two things: a ticket, by which a browser brings one file, and a link, by
 which it sees one. Keys are made by us alone, one name each; see `docs/pictures.md`.
@@ -26,8 +26,15 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
-CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
-EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+CONTENT_TYPES = {
+    "jpg": "image/jpeg",
+    "png": "image/png",
+    "webp": "image/webp",
+    "mp4": "video/mp4",
+}
+EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp", "mp4": "mp4"}
+#: What a still picture may be stored as: uploads and copies are nothing else.
+STILL_FORMATS = ("jpeg", "png", "webp")
 #: Uploads arrive under no type at all, so that nothing unchecked can be shown to anybody.
 INCOMING_TYPE = "application/octet-stream"
 
@@ -118,7 +125,7 @@ def storage() -> Storage:
 
 
 def content_type_of(key: str) -> str:
-    """The type of a stored picture, from the extension that we gave it. Raises Missing."""
+    """The type of a stored file, from the extension that we gave it. Raises Missing."""
     try:
         return CONTENT_TYPES[key.rpartition(".")[2]]
     except KeyError:

@@ -22,7 +22,8 @@ LAYERS = {
 FENCES = {
     "boto3": ["catalog/storage.py"],
     "botocore": ["catalog/storage.py"],
-    "PIL": ["catalog/images.py", "sandbox/"],
+    "PIL": ["catalog/images.py", "catalog/masks.py", "catalog/videos.py", "sandbox/"],
+    "av": ["catalog/videos.py", "sandbox/"],
     "httpx": ["generation/providers/"],
     "httpcore": ["generation/providers/"],
     "celery": [

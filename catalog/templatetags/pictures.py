@@ -15,8 +15,8 @@ register = template.Library()
 def asset_url(asset: Asset | None, purpose: str = "card") -> str:
     """Link to a rendition (`thumb`, `card`, `screen`) or `original`; "" for no asset.
 
-    Where it is not made yet, the next larger one is linked, else the original. Lists should
-    prefetch `renditions`.
+    Where it is not made yet, the next larger one is linked, else the original; of a video "", since
+    the original is no picture. Lists should prefetch `renditions`.
     """
     if asset is None:
         return ""
@@ -26,6 +26,8 @@ def asset_url(asset: Asset | None, purpose: str = "card") -> str:
         for name, side in SHOWN.items():
             if side >= least and name in made:
                 return storage().url(made[name])
+        if asset.is_video:
+            return ""
     return storage().url(asset.key)
 
 

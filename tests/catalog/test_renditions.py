@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -15,8 +17,14 @@ from django.utils.timezone import now
 from catalog import limited
 from catalog.limited import NotAPicture
 from catalog.models import Asset, Product
-from catalog.renditions import fitted_copy, make_renditions, store_result
-from catalog.storage import LocalStorage, StorageError, read_token, storage
+from catalog.renditions import (
+    fitted_copy,
+    make_renditions,
+    picture_bytes,
+    picture_link,
+    store_result,
+)
+from catalog.storage import LocalStorage, Missing, StorageError, TooLarge, read_token, storage
 from catalog.templatetags.pictures import asset_download_url, asset_url
 from teams.models import User
 from tests.catalog.conftest import sha256, stored, upload
@@ -127,6 +135,99 @@ def test_copies_for_different_limits_are_different(asset: Asset) -> None:
 
     assert len({large.key, small.key, webp.key}) == 3
     assert webp.format == "webp"
+
+
+def test_a_copy_that_would_be_too_narrow_is_refused(asset: Asset, files: Path) -> None:
+    """Never enlarged, and never cut; one that is there already is no excuse."""
+    limits: dict[str, Any] = {"max_side": 1024, "max_bytes": 10 * 2**20}
+    before = stored(files)
+
+    with pytest.raises(NotAPicture) as refused:
+        fitted_copy(asset, min_side=800, **limits)
+
+    assert refused.value.sentence == (
+        "This picture would be sent with 768 by 1024 pixels, and 800 are needed on each side. "
+        "Use a larger one, or one that is less long and narrow."
+    )
+    assert stored(files) == before
+    copy = fitted_copy(asset, min_side=768, **limits)
+    with pytest.raises(NotAPicture):
+        fitted_copy(asset, min_side=800, **limits)
+    assert [rendition.pk for rendition in asset.renditions.all()] == [copy.pk]
+
+
+def test_formats_may_come_in_any_order(asset: Asset) -> None:
+    """Of a frozen set there is none, and the same copy is meant."""
+    limits: dict[str, Any] = {"max_side": 1024, "max_bytes": 10 * 2**20}
+
+    first = fitted_copy(asset, formats=frozenset({"png", "jpeg"}), **limits)
+    second = fitted_copy(asset, formats=["jpeg", "png"], **limits)
+
+    assert first == second
+    assert (first.purpose, first.format) == ("send-1024px-10485760b-jp", "jpeg")
+
+
+def test_the_bytes_of_a_copy_can_be_had_within_a_limit(asset: Asset, files: Path) -> None:
+    copy = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
+
+    assert picture_bytes(copy, copy.bytes) == (files / copy.key).read_bytes()
+    with pytest.raises(TooLarge):
+        picture_bytes(copy, copy.bytes - 1)
+    storage().delete(copy.key)
+    with pytest.raises(Missing):
+        picture_bytes(copy, copy.bytes)
+
+
+def test_files_of_a_folder_are_never_linked_for_providers(asset: Asset) -> None:
+    copy = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
+
+    assert picture_link(copy, 3600) is None
+
+
+@pytest.mark.parametrize(
+    ("_case", "endpoint", "addresses", "linked"),
+    [
+        ("public", "https://files.example.com", ["93.184.216.34", "2606:2800:220:1::1"], True),
+        ("public, another port", "https://files.example.com:8443", ["93.184.216.34"], True),
+        ("public, unencrypted", "http://files.example.com", ["93.184.216.34"], False),
+        ("in a private network", "https://files.example.com", ["10.1.2.3"], False),
+        ("partly there", "https://files.example.com", ["93.184.216.34", "fd00::1"], False),
+        ("this machine", "https://files.example.com", ["127.0.0.1"], False),
+        ("no such name", "https://files.example.com", [], False),
+    ],
+)
+def test_a_provider_gets_a_link_only_to_a_bucket_that_it_can_reach(
+    _case: str,
+    endpoint: str,
+    addresses: list[str],
+    linked: bool,
+    asset: Asset,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        assert host == "files.example.com"
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port)) for found in addresses]
+
+    copy = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
+    settings.S3_BUCKET = "pictures"
+    settings.S3_ENDPOINT_URL = "http://s3:8333"
+    settings.S3_PUBLIC_ENDPOINT_URL = endpoint
+    settings.S3_ACCESS_KEY_ID, settings.S3_SECRET_ACCESS_KEY = "test", "testtest12"
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    link = picture_link(copy, 900)
+
+    if not linked:
+        assert link is None
+        return
+    assert link is not None
+    assert link.startswith(f"{endpoint}/pictures/{copy.key}?")
+    asked = parse_qs(urlsplit(link).query)
+    assert asked["response-content-type"] == ["image/jpeg"]
+    assert asked["X-Amz-Expires"] == ["900"]
 
 
 @pytest.mark.parametrize("key", ["t/x/out/job/0", "t/x/out/job/0.jpg", "t/x/out/job/0.png"])
