@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from generation.providers.base import Provider
+from generation.providers.fashn import Fashn
 from generation.providers.http import TimeLimits
 from generation.providers.sellerpic import SellerPic
 from sandbox.app import create_app
@@ -33,15 +36,20 @@ def sandbox_url(tmp_path: Path) -> Iterator[str]:
 
 def plan(sandbox_url: str, kind: str, **options: Any) -> None:
     """Script a fault of the sandbox."""
-    httpx.post(f"{sandbox_url}/__sandbox__/faults", json={"kind": kind, **options}).raise_for_status()
+    httpx.post(
+        f"{sandbox_url}/__sandbox__/faults", json={"kind": kind, **options}
+    ).raise_for_status()
 
 
-def speak(url: str, talk: Callable[[SellerPic], Any], **options: Any) -> Any:
+def speak(
+    url: str, talk: Callable[[Any], Any], kind: Callable[..., Provider] = SellerPic, **options: Any
+) -> Any:
     """Run one conversation with a client that is closed afterwards."""
-    options = {"api_key": "sandbox", "file_hosts": [], "is_sandbox": True, **options}
+    key = "fa-sandbox" if kind is Fashn else "sandbox"
+    options = {"api_key": key, "file_hosts": [], "is_sandbox": True, **options}
 
     async def conversation() -> Any:
-        client = SellerPic(url, **options)
+        client = kind(url, **options)
         try:
             return await talk(client)
         finally:
@@ -50,11 +58,17 @@ def speak(url: str, talk: Callable[[SellerPic], Any], **options: Any) -> Any:
     return asyncio.run(conversation())
 
 
-@contextmanager
-def raw_server(answer: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that sends these very bytes to everybody; None: reads the request and hangs up.
+Reply = bytes | None
 
-    Yields its address and the requests it saw.
+
+@contextmanager
+def raw_server(
+    answer: Reply | Callable[[bytes], Reply],
+) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that sends these very bytes to everybody, or what a function makes of the request.
+
+    None: reads the request and hangs up; b"": says nothing. Yields its address and the requests
+    it saw.
     """
     seen: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
@@ -70,10 +84,11 @@ def raw_server(answer: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
             with connection:
                 connection.settimeout(2)
                 seen.append(_read_request(connection))
-                if answer == b"":
+                reply = answer(seen[-1]) if callable(answer) else answer
+                if reply == b"":
                     over.wait(3)  # Silence.
-                elif answer:
-                    connection.sendall(answer)
+                elif reply:
+                    connection.sendall(reply)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -103,3 +118,13 @@ def answer_of(status: int, body: str, *, headers: str = "") -> bytes:
         f"HTTP/1.1 {status} Whatever\r\nContent-Length: {len(body.encode())}\r\n"
         f"Connection: close\r\n{headers}\r\n{body}"
     ).encode()
+
+
+def json_of(request: bytes) -> Any:
+    """The JSON body of a request that a raw server saw."""
+    return json.loads(request.partition(b"\r\n\r\n")[2])
+
+
+def first_line(request: bytes) -> str:
+    """Method and address of a request that a raw server saw."""
+    return request.partition(b" HTTP/1.1\r\n")[0].decode()

@@ -48,7 +48,7 @@ def literal_hosts(url):
 
 def fetch(url, to, *, max_bytes=1000, **options):
     async def run():
-        downloader = Downloader(**{"hosts": [], **options})
+        downloader = Downloader(**{"hosts": [], "setting": "THE_HOSTS", **options})
         try:
             await downloader.fetch(url, to, max_bytes=max_bytes)
         finally:
@@ -84,7 +84,7 @@ def test_an_attack_is_blocked_even_where_its_host_is_listed(url, tmp_path):
 def test_a_host_that_is_not_listed_is_not_even_looked_up(tmp_path):
     resolve = Answers("93.184.216.34")
 
-    with pytest.raises(LinkBlocked, match=r"evil\.example"):
+    with pytest.raises(LinkBlocked, match=r"evil\.example.*\(THE_HOSTS\)"):
         fetch(
             "https://evil.example/a.png", tmp_path / "x", hosts=[".files.example"], resolve=resolve
         )
@@ -163,9 +163,56 @@ def test_the_sandbox_may_not_point_at_link_local_addresses(tmp_path):
         (None, Unreachable),
     ],
 )
-def test_sorts_what_a_file_server_Answers(answer, expected, tmp_path):
+def test_sorts_what_a_file_server_answers(answer, expected, tmp_path):
     with raw_server(answer) as (url, seen), pytest.raises(expected) as failure:
         fetch(f"{url}/a.png", tmp_path / "x", sandbox_origin=url)
 
     assert type(failure.value) is expected
     assert len(seen) == 1
+
+
+def test_a_provider_of_https_links_is_asked_by_https_alone(tmp_path):
+    resolve = Answers("93.184.216.34")
+    with pytest.raises(LinkBlocked, match="http port 80"):
+        fetch(
+            "http://files.example/a.png",
+            tmp_path / "x",
+            hosts=["files.example"],
+            schemes=("https",),
+            resolve=resolve,
+        )
+
+    assert resolve.asked == []
+
+
+def put(url, path, **options):
+    async def run():
+        downloader = Downloader(hosts=[], setting="THE_HOSTS", **options)
+        try:
+            await downloader.put(path, url)
+        finally:
+            await downloader.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_file_is_put_as_its_very_bytes(tmp_path):
+    path = tmp_path / "p.jpg"
+    path.write_bytes(b"\xff\xd8 bytes \r\n\0")
+    with raw_server(answer_of(200, "")) as (url, seen):
+        put(f"{url}/x?sig=1", path, sandbox_origin=url)
+
+    head, _, body = seen[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"PUT /x?sig=1 HTTP/1.1\r\n")
+    assert b"Content-Type: application/octet-stream" in head
+    assert b"authorization" not in head.lower()
+    assert body == path.read_bytes()
+
+
+def test_a_file_is_put_to_no_place_that_nothing_is_fetched_from(tmp_path):
+    path = tmp_path / "p.jpg"
+    path.write_bytes(b"secret")
+    with raw_server(answer_of(200, "")) as (url, seen), pytest.raises(LinkBlocked):
+        put(f"{url}/x", path)
+
+    assert seen == []

@@ -5,16 +5,19 @@ import socket
 
 import pytest
 
-from generation.providers.base import ItemState, RemoteItem
+from generation.providers.base import ItemState, Media, Order, RemoteItem
 from generation.providers.errors import (
     AccountClosed,
     Busy,
+    FileGone,
     NotFound,
     NotTaken,
     OutcomeUnknown,
     Refused,
     Unreachable,
 )
+from generation.providers.fashn import Fashn
+from generation.providers.sellerpic import SellerPic
 from tests.providers.conftest import IMPATIENT, answer_of, raw_server, speak
 
 
@@ -32,7 +35,9 @@ def envelope(code, data=None, msg="", success=None, **more):
 
 
 def swap(client):
-    return client.swap_model(model_image_key="UPLOAD/a.jpg", model_id="5")
+    return client.submit(
+        Order("swapModel", files={"model_image": "UPLOAD/a.jpg"}, presets={"model": "5"})
+    )
 
 
 ANSWERS = [
@@ -162,7 +167,7 @@ def test_a_balance_that_is_none_is_not_known(total):
 
 def download(url, tmp_path):
     item = RemoteItem("9", ItemState.SUCCEEDED)
-    speak(url, lambda c: c.fetch_output(item, tmp_path / "x"))
+    speak(url, lambda c: c.fetch_output(item, tmp_path / "x", media=Media.IMAGE))
 
 
 @pytest.mark.parametrize(
@@ -195,3 +200,41 @@ def test_a_file_that_is_still_being_written_is_asked_for_later(tmp_path):
 
     assert failure.value.retry_after == 60
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("meaning", "expected"),
+    [
+        ("busy", Busy),
+        ("closed", AccountClosed),
+        ("file_gone", FileGone),
+        ("not_found", NotFound),
+        ("not_taken", NotTaken),
+        ("refused", Refused),
+        ("unknown", OutcomeUnknown),
+    ],
+)
+def test_an_operator_may_say_what_a_code_means(meaning, expected):
+    answer = answer_of(500, envelope(4711, msg="oops"))
+    with raw_server(answer) as (url, seen), pytest.raises(expected) as failure:
+        speak(url, swap, code_meanings={4711: meaning})
+
+    assert type(failure.value) is expected
+    assert (failure.value.code, failure.value.trace_id, len(seen)) == ("4711", "t-1", 1)
+
+
+@pytest.mark.parametrize("kind", [SellerPic, Fashn])
+def test_a_key_shows_in_no_failure_and_in_no_log(kind, caplog):
+    caplog.set_level("DEBUG")
+    client = kind("http://127.0.0.1:1", api_key="fa-secret-key", file_hosts=[])
+    order = (
+        Order("removeBackground", files={"image": "UPLOAD/a.jpg"})
+        if kind is SellerPic
+        else Order("background-remove", files={"image": "https://x.example/a.jpg"})
+    )
+    with raw_server(answer_of(401, "no")) as (url, seen), pytest.raises(AccountClosed) as failure:
+        speak(url, lambda c: c.submit(order), kind, api_key="fa-secret-key")
+
+    assert b"Bearer fa-secret-key" in seen[0]
+    told = f"{client!r} {vars(client)!r} {failure.value!r} {vars(failure.value)} {caplog.text}"
+    assert "fa-secret-key" not in told

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from generation.models import Preset
-from generation.providers.base import ItemState, RemoteItem
+from generation.providers.base import ItemState, Media, Order, RemoteItem
 from generation.providers.errors import (
     AccountClosed,
     Busy,
@@ -30,14 +30,13 @@ async def send_photo(client, tmp_path):
     return await client.upload(draw_photo(tmp_path / "p.jpg"), content_type="image/jpeg")
 
 
+def swap(key, **presets):
+    return Order("swapModel", files={"model_image": key}, presets={"model": MODEL, **presets})
+
+
 async def submit(client, tmp_path, **presets):
     key = await send_photo(client, tmp_path)
-    return await client.submit(
-        "swap_model",
-        files={"model_image": key},
-        presets={"model": MODEL, **presets},
-        options={},
-    )
+    return await client.submit(swap(key, **presets))
 
 
 async def wait_for_end(client, task):
@@ -54,7 +53,7 @@ def test_uploads_submits_asks_and_downloads(sandbox_url, tmp_path):
         task = await submit(client, tmp_path, scene=SCENE)
         status = await wait_for_end(client, task)
         for index, item in enumerate(status.items):
-            await client.fetch_output(item, tmp_path / f"{index}.png")
+            await client.fetch_output(item, tmp_path / f"{index}.png", media=Media.IMAGE)
         return task, status
 
     task, status = speak(sandbox_url, talk)
@@ -168,15 +167,13 @@ def test_a_refused_key_closes_the_account(sandbox_url):
 
 def test_an_unknown_file_key_asks_for_a_new_upload(sandbox_url):
     with pytest.raises(FileGone):
-        speak(
-            sandbox_url, lambda c: c.swap_model(model_image_key="UPLOAD/gone.jpg", model_id=MODEL)
-        )
+        speak(sandbox_url, lambda c: c.submit(swap("UPLOAD/gone.jpg")))
 
 
 def test_an_unknown_preset_is_refused_for_good(sandbox_url, tmp_path):
     async def talk(client):
         key = await send_photo(client, tmp_path)
-        await client.swap_model(model_image_key=key, model_id="42")
+        await client.submit(swap(key, model="42"))
 
     with pytest.raises(Refused, match="preset model"):
         speak(sandbox_url, talk)
@@ -186,7 +183,7 @@ def test_a_dead_link_is_renewed_once(sandbox_url, tmp_path):
     async def talk(client):
         status = await wait_for_end(client, await submit(client, tmp_path))
         plan(sandbox_url, "dead_link")
-        await client.fetch_output(status.items[0], tmp_path / "result.png")
+        await client.fetch_output(status.items[0], tmp_path / "result.png", media=Media.IMAGE)
 
     speak(sandbox_url, talk)
 
@@ -197,7 +194,7 @@ def test_a_link_that_stays_dead_is_gone(sandbox_url, tmp_path):
     async def talk(client):
         status = await wait_for_end(client, await submit(client, tmp_path))
         plan(sandbox_url, "dead_link", times=None)
-        await client.fetch_output(status.items[0], tmp_path / "result.png")
+        await client.fetch_output(status.items[0], tmp_path / "result.png", media=Media.IMAGE)
 
     with pytest.raises(LinkDead):
         speak(sandbox_url, talk)
@@ -207,6 +204,6 @@ def test_a_result_that_nobody_knows_is_asked_for_again_later(sandbox_url, tmp_pa
     item = RemoteItem("77", ItemState.SUCCEEDED)
 
     with pytest.raises(NotTaken) as failure:
-        speak(sandbox_url, lambda c: c.fetch_output(item, tmp_path / "x"))
+        speak(sandbox_url, lambda c: c.fetch_output(item, tmp_path / "x", media=Media.IMAGE))
 
     assert type(failure.value) is NotTaken
