@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 from wsgiref.types import StartResponse, WSGIEnvironment
 
+from sandbox.accounts import FASHN, SELLERPIC, Account, LimitBook
+from sandbox.commissions import Commission
 from sandbox.control import Control
 from sandbox.drawing_room import DrawingRoom
+from sandbox.fashn import Fashn
+from sandbox.faults import PlannedFault
 from sandbox.sellerpic import SellerPic
-from sandbox.store import Store
+from sandbox.store import Item, Store, Task
 from sandbox.wire import Request, Response
 
 DEMO_SECONDS = (6.0, 9.0)
 """How long a picture takes at speed 1: near the product's real feel, short enough for a demo."""
 
 
+class Wire(Protocol):
+    """One provider's HTTP API."""
+
+    def answer(self, request: Request) -> Response | None:
+        """The answer, or None for a path that is not its own."""
+
+    def commission(self, task: Task, item: Item) -> Commission:
+        """What the item of a task of this provider shows."""
+
+    def close(self) -> None:
+        """Stop what runs beside the requests."""
+
+
 class Sandbox:
     """A WSGI app. `close()` it, or use it as a context manager; the data folder stays usable.
 
-    `durations` are the least and the most wall-clock seconds that one picture takes.
+    `durations` are the least and the most wall-clock seconds that one picture takes at this
+    `speed`; `strict` refuses request keys that a provider does not document. `limits` are those in
+    force now.
     """
 
     def __init__(
@@ -31,28 +50,41 @@ class Sandbox:
         *,
         clock: Callable[[], float],
         seed: int,
-        durations: tuple[float, float],
+        speed: float,
+        seconds: tuple[float, float],
         balance: int,
-        keys: Collection[str],
+        limits: Mapping[str, Mapping[str, int] | int],
+        strict: bool,
+        plain: bool,
     ) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         self.clock = clock
         self.seed = seed
-        self.durations = durations
-        self.keys = frozenset(keys)
+        self.speed = speed
+        self.durations = (seconds[0] / speed, seconds[1] / speed)
+        self.strict = strict
+        self.limits = LimitBook(limits)
         self.initial_balance = balance
-        self.store = Store(data_dir / "sandbox.sqlite3")
-        self.room = DrawingRoom(data_dir, self.store)
-        # A further provider is one more object with `answer`, placed beside these.
-        self._parts = (Control(self), SellerPic(self))
+        self.store = Store(data_dir / "sandbox.sqlite3", seed)
+        self.room = DrawingRoom(data_dir, self.store, plain=plain)
+        self._control = Control(self)
+        self._wires: dict[str, Wire] = {SELLERPIC: SellerPic(self), FASHN: Fashn(self)}
+        self.room.open(lambda task, item: self._wires[task.account.provider].commission(task, item))
+
+    def account(self, provider: str, key: str) -> Account:
+        """The key's account at the provider; a new one gets the balance of new accounts."""
+        account = Account(provider, key)
+        if not self.store.has_account(account):
+            self.store.open_account(account, self.new_balance)
+        return account
 
     @property
-    def balance(self) -> int:
-        """Credits the account was given in all; what was used is counted from the tasks."""
+    def new_balance(self) -> int:
+        """Credits that an account is given when its key is first used."""
         return int(self.store.setting("balance", str(self.initial_balance)))
 
-    @balance.setter
-    def balance(self, credits_: int) -> None:
+    @new_balance.setter
+    def new_balance(self, credits_: int) -> None:
         self.store.set_setting("balance", str(credits_))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -63,12 +95,16 @@ class Sandbox:
     def _answer(self, request: Request) -> Response:
         if request.method == "GET" and request.path == "/healthz":
             return Response.of_json({"status": "ok"})
-        for part in self._parts:
-            if (response := part.answer(request)) is not None:
+        if (response := self._control.answer(request)) is not None:
+            return response
+        for wire in self._wires.values():
+            if (response := wire.answer(request)) is not None:
                 return response
         return Response.of_json({"error": "There is nothing here."}, 404)
 
     def close(self) -> None:
+        for wire in self._wires.values():
+            wire.close()
         self.room.close()
         self.store.close()
 
@@ -92,21 +128,32 @@ def create_app(
     speed: float = 1.0,
     seconds: tuple[float, float] = DEMO_SECONDS,
     balance: int = 1000,
-    keys: Collection[str] = ("sandbox",),
+    limits: Mapping[str, Mapping[str, int] | int] | None = None,
+    faults: Sequence[PlannedFault] = (),
+    strict: bool = False,
+    plain: bool = False,
 ) -> Sandbox:
     """The sandbox over a data folder, which is made if need be and taken up where it was left.
 
     A picture takes `seconds` (least, most) divided by `speed`, by `clock` (seconds since 1970).
-    `balance` is the provider account's credits when the folder is new. `keys` are the accepted
-    Bearer keys; the key `revoked` is always answered with 403.
+    `balance` is what each new account is given. `limits` are like those of `LimitBook.change`.
+    `faults` are planned anew at each start, after those that the folder still holds. `strict`
+    refuses keys that a provider does not document; `plain` draws tinted copies, for load tests. The keys
+    `sandbox`, `sandbox-…` and `fa-sandbox…` are accepted; `revoked` is refused as a closed account.
     """
     if speed <= 0:
         raise ValueError("speed must be more than 0.")
-    return Sandbox(
+    app = Sandbox(
         Path(data_dir),
         clock=clock,
         seed=seed,
-        durations=(seconds[0] / speed, seconds[1] / speed),
+        speed=speed,
+        seconds=seconds,
         balance=balance,
-        keys=keys,
+        limits=limits or {},
+        strict=strict,
+        plain=plain,
     )
+    for fault in faults:
+        app.store.plan_fault(fault)
+    return app

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import shutil
 import tempfile
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
+from sandbox.commissions import Commission, make
 from sandbox.people import PEOPLE_BY_KEY
 from sandbox.portraits import draw_portrait
-from sandbox.presets import PRESETS, Preset, find_preset
+from sandbox.presets import PRESETS, Preset
 from sandbox.scenes import SCENES_BY_KEY, draw_scene
-from sandbox.store import Item, Store
-from sandbox.swap import open_upright, swap_model
+from sandbox.store import Item, Store, Task
 
 logger = logging.getLogger("sandbox")
 
@@ -30,6 +33,9 @@ UHD_SIDE = 4096
 
 DRAWING_FAILED = 99010
 """Emulator-only item error code: the sandbox itself could not draw the picture."""
+
+_PLAIN_KEPT = 64
+"""Plain pictures that are remembered, so that the same one need not be made again."""
 
 _SAVE = {
     "png": {"format": "PNG", "compress_level": 1},
@@ -57,12 +63,16 @@ def write_atomically(target: Path, write: Callable[[Path], None]) -> None:
 class DrawingRoom:
     """The folder of picture files and the thread that draws results into it.
 
-    What is to be drawn stands in the store, so a killed process goes on where it was.
+    What is to be drawn stands in the store, so a killed process goes on where it was. `plain`
+    makes tinted copies within milliseconds, and the same one only once, for load tests.
     """
 
-    def __init__(self, folder: Path, store: Store) -> None:
+    def __init__(self, folder: Path, store: Store, *, plain: bool = False) -> None:
         self.folder = folder
         self._store = store
+        self._plain = plain
+        self._plain_made: OrderedDict[str, Path] = OrderedDict()
+        self._explain: Callable[[Task, Item], Commission] | None = None
         self._wanted: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._preset_lock = threading.Lock()
         self._convert_lock = threading.Lock()
@@ -74,7 +84,11 @@ class DrawingRoom:
             (folder / name).mkdir(parents=True, exist_ok=True)
             for half in (folder / name).glob(".half-*"):
                 half.unlink(missing_ok=True)
-        for item in store.undrawn_items():
+
+    def open(self, explain: Callable[[Task, Item], Commission]) -> None:
+        """Begin with what an earlier process left undrawn; `explain` says what an item shows."""
+        self._explain = explain
+        for item in self._store.undrawn_items():
             self.want(item)
 
     def want(self, item: Item) -> None:
@@ -102,6 +116,7 @@ class DrawingRoom:
 
     def empty(self) -> None:
         """Throw away uploads and results; presets stay, they are always the same."""
+        self._plain_made.clear()
         for name in ("uploads", "results", "converted"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -123,7 +138,7 @@ class DrawingRoom:
         return self.folder / "uploads" / name
 
     def result_path(self, item: Item) -> Path:
-        return self.folder / "results" / f"{item.id}.png"
+        return self.folder / "results" / f"{item.id}.{item.media}"
 
     def preset_file(self, preset: Preset, size: str) -> Path:
         """The JPEG of a preset in one of `PRESET_SIZES`, drawn at its first use."""
@@ -140,15 +155,18 @@ class DrawingRoom:
         return path
 
     def converted_file(self, item: Item, file_format: str, uhd: bool) -> Path:
-        """The result as jpg, png or webp, enlarged to 4096 pixels if `uhd` asks for it."""
+        """The result as jpg, png, webp or mp4, a picture enlarged to 4096 pixels if `uhd` asks."""
         original = self.result_path(item)
-        if item.garbage or (file_format == "png" and not uhd):
+        if item.garbage or item.media == "mp4" or (file_format == item.media and not uhd):
             return original
         path = self.folder / "converted" / f"{item.id}{'-uhd' if uhd else ''}.{file_format}"
         with self._convert_lock:
             if not path.exists():
                 with Image.open(original) as opened:
-                    picture: Image.Image = opened.convert("RGB")
+                    opened.load()
+                    picture: Image.Image = opened
+                if file_format == "jpg":
+                    picture = _on_white(picture)
                 if uhd and max(picture.size) < UHD_SIDE:
                     scale = UHD_SIDE / max(picture.size)
                     size = (round(picture.width * scale), round(picture.height * scale))
@@ -170,14 +188,8 @@ class DrawingRoom:
         if item is None or item.drawn:
             return
         try:
-            target = self.result_path(item)
-            if item.garbage:
-                write_atomically(target, lambda half: _write_garbage(half, item.id))
-            else:
-                picture = self._swapped(item)
-                save = _SAVE["png"]
-                write_atomically(target, lambda half: picture.save(half, **save))  # type: ignore[arg-type]
-            self._store.mark_drawn(item.id)
+            media = self._write_result(item)
+            self._store.mark_drawn(item.id, media)
         except Exception:
             if self._store.item(item_id) is None:
                 return  # A reset took the task away meanwhile.
@@ -185,32 +197,48 @@ class DrawingRoom:
             with contextlib.suppress(Exception):
                 self._store.mark_failed(item_id, DRAWING_FAILED, "The picture could not be drawn.")
 
-    def _swapped(self, item: Item) -> Image.Image:
+    def _write_result(self, item: Item) -> str:
+        """Put the item's file in place and answer its kind: png, jpeg or mp4."""
+        if item.garbage:
+            write_atomically(self.result_path(item), lambda half: _write_garbage(half, item.id))
+            return item.media
         task = self._store.task(item.task_id)
-        if task is None:
+        if task is None or self._explain is None:
             raise LookupError(f"Task {item.task_id} is gone.")
-        photo_path = self._upload_file(str(task.body["modelImageKey"]))
-        mask = None
-        if task.body.get("modelMaskKey"):
-            mask = open_upright(self._upload_file(str(task.body["modelMaskKey"])))
-        person = find_preset(str(task.body["modelId"]), "SWAP_MODEL")
-        scene = find_preset(str(task.body.get("sceneId") or ""), "SWAP_MODEL_SCENE")
-        if person is None:
-            raise LookupError("The preset is gone.")
-        return swap_model(
-            photo_path,
-            PEOPLE_BY_KEY[person.drawing],
-            position=item.position,
-            run=task.run,
-            mask=mask,
-            scene=SCENES_BY_KEY[scene.drawing] if scene else None,
-        )
+        commission = self._explain(task, item)
+        if self._plain:
+            return self._link_plain(commission, item)
+        made: list[str] = []
+        half_made = self.folder / "results" / f"{item.id}.new"
+        write_atomically(half_made, lambda half: made.append(make(commission, half)))
+        half_made.replace(self.result_path(replace(item, media=made[0])))
+        return made[0]
 
-    def _upload_file(self, file_key: str) -> Path:
-        upload = self._store.upload(file_key)
-        if upload is None or upload.file is None:
-            raise LookupError("The uploaded file is gone.")
-        return self.upload_path(upload.file)
+    def _link_plain(self, commission: Commission, item: Item) -> str:
+        key = repr(replace(commission, run=0, seed=0))
+        original = self._plain_made.get(key)
+        if original is None or not original.exists():
+            original = self.folder / "results" / f"plain-{item.id}"
+            made: list[str] = []
+            write_atomically(original, lambda half: made.append(make(commission, half, plain=True)))
+            original = original.replace(original.with_suffix(f".{made[0]}"))
+            self._plain_made[key] = original
+            if len(self._plain_made) > _PLAIN_KEPT:
+                self._plain_made.popitem(last=False)
+        media = original.suffix.removeprefix(".")
+        target = self.result_path(replace(item, media=media))
+        target.unlink(missing_ok=True)
+        os.link(original, target)
+        return media
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    """The picture without transparency, as JPEG has none."""
+    if "A" not in picture.getbands():
+        return picture.convert("RGB")
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(picture, mask=picture.getchannel("A"))
+    return white
 
 
 def _write_garbage(path: Path, item_id: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -12,6 +13,9 @@ from sandbox.wire import Request, Response
 
 BAD_REQUEST, NO_SUCH_FILE, OUT_OF_CREDITS, BUSY = 99001, 99002, 99003, 30003
 """Only 30003 is the vendor's; the others are this emulator's own."""
+
+ITEM_FAILED = 50001
+"""Emulator-only error code of an item that failed, as scripted."""
 
 DECODED_PIXELS = 80_000_000
 """Largest picture the sandbox is willing to decode (its own limit; the vendor states none)."""
@@ -90,3 +94,17 @@ def check_image(body: bytes) -> tuple[str, tuple[int, int], bool]:
     except Exception as exc:
         raise Refused(BAD_REQUEST, "The file is not a readable jpg, png or webp image.") from exc
     return extension, size, animated
+
+
+def is_black_and_white(path: Path) -> bool:
+    """Whether a mask is pure black and white.
+
+    Lossy formats blur their edges, so there 2 in 100 pixels may be grey, and black and white need
+    not be quite pure (the sandbox's own bounds).
+    """
+    with Image.open(path) as picture:
+        is_lossy = picture.format != "PNG"
+        shades = picture.convert("L").histogram()
+    if not is_lossy:
+        return not any(shades[1:255])
+    return sum(shades[48:208]) <= 0.02 * sum(shades)

@@ -154,6 +154,8 @@ class Handler(BaseHTTPRequestHandler):
             for chunk in chunks:
                 if self.command != "HEAD":
                     self.wfile.write(chunk)
+                    # An app that answers bit by bit wants each bit to arrive.
+                    self.wfile.flush()
         except DropConnection:
             status.append("dropped")
             self._drop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,6 +16,7 @@ MAX_BODY_BYTES = 42 * 1024 * 1024
 """Largest request body read into memory: the 40 MB file limit plus room for multipart framing."""
 
 _CHUNK_BYTES = 64 * 1024
+_DRIPS = 20
 
 
 class DropConnection(Exception):
@@ -27,7 +29,7 @@ class BodyTooLarge(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, its body read on demand."""
+    """One HTTP request, its body read on demand, as often as wanted."""
 
     method: str
     path: str
@@ -47,11 +49,15 @@ class Request:
         headers["content-type"] = str(environ.get("CONTENT_TYPE") or "")
         host = headers.get("host") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
 
+        body: list[bytes] = []
+
         def read_body() -> bytes:
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            if length > MAX_BODY_BYTES:
-                raise BodyTooLarge(length)
-            return bytes(environ["wsgi.input"].read(length)) if length else b""
+            if not body:
+                length = int(environ.get("CONTENT_LENGTH") or 0)
+                if length > MAX_BODY_BYTES:
+                    raise BodyTooLarge(length)
+                body.append(bytes(environ["wsgi.input"].read(length)) if length else b"")
+            return body[0]
 
         return cls(
             method=str(environ["REQUEST_METHOD"]),
@@ -73,13 +79,17 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One HTTP response: bytes, or a file on disk sent in chunks."""
+    """One HTTP response: bytes, or a file on disk sent in chunks.
+
+    `drip_seconds` spreads the body over that time, its headers being sent at once.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json"
     file: Path | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
+    drip_seconds: float = 0
 
     @classmethod
     def of_json(cls, value: object, status: int = 200) -> Response:
@@ -99,12 +109,22 @@ class Response:
         ]
 
     def chunks(self) -> Iterator[bytes]:
-        if self.file is None:
+        if self.drip_seconds:
+            yield from self._drips()
+        elif self.file is None:
             yield self.body
-            return
-        with self.file.open("rb") as opened:
-            while chunk := opened.read(_CHUNK_BYTES):
-                yield chunk
+        else:
+            with self.file.open("rb") as opened:
+                while chunk := opened.read(_CHUNK_BYTES):
+                    yield chunk
+
+    def _drips(self) -> Iterator[bytes]:
+        body = self.file.read_bytes() if self.file else self.body
+        step = max(1, -(-len(body) // _DRIPS))
+        yield b""
+        for start in range(0, len(body), step):
+            time.sleep(self.drip_seconds / _DRIPS)
+            yield body[start : start + step]
 
 
 def multipart_file(content_type: str, body: bytes, name: str) -> bytes | None:

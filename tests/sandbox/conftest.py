@@ -14,10 +14,13 @@ import httpx
 import pytest
 from PIL import Image, ImageDraw
 
+from sandbox.accounts import SELLERPIC, Account
 from sandbox.app import Sandbox, create_app
 from sandbox.server import serve_in_thread
 
 KEY = {"Authorization": "Bearer sandbox"}
+SANDBOX = Account(SELLERPIC, "sandbox")
+"""The account of that key at SellerPic."""
 
 
 class MovingClock:

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from sandbox.control import Control
 from sandbox.faults import DEFAULT_OPERATION
 from sandbox.wire import Request
-from tests.sandbox.conftest import Provider
+from tests.sandbox.conftest import SANDBOX, Provider
 
 
 def test_one_of_two_items_fails_and_costs_nothing(provider):
@@ -93,7 +93,7 @@ def test_a_stuck_task_runs_for_ever_and_keeps_its_place(provider):
     task_id = provider.start()
     provider.clock.tick(30 * 24 * 3600)
     assert [item["status"] for item in provider.status(task_id)] == ["RUNNING", "RUNNING"]
-    assert provider.app.store.in_flight("general", provider.clock()) == 1
+    assert provider.app.store.in_flight(SANDBOX, "general", provider.clock()) == 1
     assert provider.usage()["usage"] == 0
 
 
@@ -179,7 +179,7 @@ def test_faults_strike_in_the_order_of_their_planning_and_can_be_cleared(provide
         {"kind": "busy", "on": "usage"},
         {"kind": "slow", "seconds": -1},
         {"kind": "slow", "item": 1},
-        {"kind": "one_fails", "item": 2},
+        {"kind": "one_fails", "item": 4},
         {"kind": "bad_gateway", "accepted": "yes"},
         {"kind": "slow", "on": "moon"},
         {},
