@@ -6,19 +6,16 @@ in a corner. Where no face is plain to see, the skin takes the preset's tone and
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from sandbox.bare_skin import find_skin, recolour
-from sandbox.face_finder import Face, find_faces
+from sandbox.bare_skin import recolour
+from sandbox.findings import look_at
 from sandbox.head_swap import place_head, with_other_hair
 from sandbox.heads import Mood
 from sandbox.people import Person
-from sandbox.person_region import find_person
 from sandbox.photos import open_upright as open_upright
 from sandbox.photos import sign
 from sandbox.scenes import Scene, draw_scene
@@ -35,19 +32,6 @@ _MOODS = (
 
 _BRIGHTER = (-0.03, 0.07)
 """The light on the skin, for the two pictures of a task, as a share more or less."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Findings:
-    """What one photo shows, kept so that its second picture need not look again."""
-
-    faces: tuple[Face, ...]
-    skin: Image.Image
-    person: Image.Image
-
-
-_found: OrderedDict[bytes, _Findings] = OrderedDict()
-_found_lock = threading.Lock()
 
 
 def swap_model(
@@ -69,7 +53,7 @@ def swap_model(
     if isinstance(photo, Path):
         photo = open_upright(photo)
     mood = _MOODS[(position + 2 * run) % len(_MOODS)]
-    findings = _findings(photo)
+    findings = look_at(photo)
     result = photo.copy()
     if scene is not None:
         background = draw_scene(scene, photo.size, soften=0.004)
@@ -87,26 +71,6 @@ def swap_model(
             result = _shade_masked(photo, allowed, person, mood)
     sign(result)
     return result
-
-
-def _findings(photo: Image.Image) -> _Findings:
-    thumb = photo.resize((64, 64), Image.Resampling.BOX)
-    key = repr(photo.size).encode() + thumb.tobytes()
-    with _found_lock:
-        if key in _found:
-            _found.move_to_end(key)
-            return _found[key]
-    faces = find_faces(photo)
-    faces.sort(key=lambda face: -face.half_width)
-    skin = find_skin(photo, faces)
-    person = find_person(photo, faces[0] if faces else None, skin)
-    # Whoever is smaller stands farther back and is covered by whoever is in front.
-    findings = _Findings(tuple(reversed(faces)), skin, person)
-    with _found_lock:
-        _found[key] = findings
-        while len(_found) > 4:
-            _found.popitem(last=False)
-    return findings
 
 
 def _shade_masked(photo: Image.Image, mask: Image.Image, person: Person, mood: Mood) -> Image.Image:
