@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from sandbox.app import Sandbox, create_app
+from sandbox.faults import PlannedFault
 from sandbox.wire import MAX_BODY_BYTES, DropConnection
 
 logger = logging.getLogger("sandbox")
@@ -277,12 +278,19 @@ def run(
     speed: float = 1.0,
     on_ready: Callable[[str], None] | None = None,
     balance: int = 1000,
+    *,
+    seed: int = 0,
+    faults: Sequence[PlannedFault] = (),
+    plain: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `on_ready` gets the address once connections are taken.
 
-    Signals are handled only when called from the main thread. Raises OSError if the port is taken.
+    The rest is as `create_app` has it. Signals are handled only when called from the main thread.
+    Raises OSError if the port is taken.
     """
-    with create_app(data_dir, speed=speed, balance=balance) as app:
+    with create_app(
+        data_dir, speed=speed, balance=balance, seed=seed, faults=faults, plain=plain
+    ) as app:
         server = Server((host, port), app)
 
         def stop(_number: int, _frame: FrameType | None) -> None:

@@ -1,26 +1,18 @@
-"""Tasks and their items as the sandbox remembers them, and what they count: credits and pools.
-
-Counters are moved when a task is taken and again, for all items at once, when somebody asks after
-the items' ends. So neither a submit nor a look at the balance grows dearer with tasks in flight.
-"""
+"""Tasks and their items as the sandbox remembers them, and the webhooks that tell of them."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.accounts import Account
-from sandbox.database import Database
+from sandbox.store_accounts import COUNTED, MAKING, READY, AccountTables
 
 NEVER = 1e18
 """When something that is stuck ends."""
-
-_MAKING, _READY, _COUNTED = 0, 1, 2
-"""An item's stage: not drawn yet; drawn or bound to fail; ended and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +71,8 @@ class Task:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-class TaskTables(Database):
-    """The part of the store that keeps tasks, items, pools and credits."""
+class TaskTables(AccountTables):
+    """The part of the store that keeps tasks and items."""
 
     def next_id(self, now: float) -> int:
         """A fresh id shaped like a snowflake: milliseconds, then a counter; always growing."""
@@ -182,7 +174,7 @@ class TaskTables(Database):
         """Pictures promised and not on disk yet, in order of promise."""
         rows = self._rows(
             "SELECT * FROM item WHERE fate = 'success' AND stage = :stage ORDER BY id",
-            stage=_MAKING,
+            stage=MAKING,
         )
         return [_item(row) for row in rows]
 
@@ -192,8 +184,8 @@ class TaskTables(Database):
             "UPDATE item SET stage = :ready, media = :media WHERE id = :id AND stage = :making",
             id=item_id,
             media=media,
-            ready=_READY,
-            making=_MAKING,
+            ready=READY,
+            making=MAKING,
         )
 
     def mark_failed(self, item_id: int, code: int, message: str, name: str | None = None) -> None:
@@ -203,7 +195,7 @@ class TaskTables(Database):
                 """SELECT credits, provider, account FROM item JOIN task ON task.id = task_id
                    WHERE item.id = :id AND fate = 'success' AND stage <> :counted""",
                 id=item_id,
-                counted=_COUNTED,
+                counted=COUNTED,
             )
             if row is None:
                 return
@@ -211,136 +203,12 @@ class TaskTables(Database):
                 """UPDATE item SET fate = 'failed', stage = :ready, error_code = :code,
                    error_name = :name, error_msg = :msg WHERE id = :id""",
                 id=item_id,
-                ready=_READY,
+                ready=READY,
                 code=code,
                 name=name,
                 msg=message,
             )
             self._promise(Account(row["provider"], row["account"]), -row["credits"])
-
-    # Pools and credits ------------------------------------------------------------------------
-
-    def open_account(self, account: Account, balance: int) -> None:
-        """Make the account with this balance, unless there is one."""
-        self._rows(
-            "INSERT OR IGNORE INTO account (provider, key, balance) VALUES (:provider, :key, :n)",
-            provider=account.provider,
-            key=account.key,
-            n=balance,
-        )
-
-    def has_account(self, account: Account) -> bool:
-        """Whether the key was used before."""
-        return bool(
-            self._number(
-                "SELECT count(*) FROM account WHERE provider = :provider AND key = :key",
-                provider=account.provider,
-                key=account.key,
-            )
-        )
-
-    def accounts(self) -> list[Account]:
-        rows = self._rows("SELECT provider, key FROM account ORDER BY provider, key")
-        return [Account(row["provider"], row["key"]) for row in rows]
-
-    def balance(self, account: Account) -> int:
-        """Credits the account was given in all."""
-        return self._of_account("balance", account)
-
-    def set_balance(self, account: Account, credits_: int) -> None:
-        self.open_account(account, credits_)
-        self._rows(
-            "UPDATE account SET balance = :n WHERE provider = :provider AND key = :key",
-            provider=account.provider,
-            key=account.key,
-            n=credits_,
-        )
-
-    def credits_used(self, account: Account, now: float) -> int:
-        """Credits of the pictures delivered by `now`."""
-        self.count_ended(now)
-        return self._of_account("used", account)
-
-    def credits_promised(self, account: Account, now: float) -> int:
-        """Credits that pictures still in the making will cost."""
-        self.count_ended(now)
-        return self._of_account("promised", account)
-
-    def in_flight(self, account: Account, pool: str, now: float) -> int:
-        """Tasks of the pool with at least one item that has not ended."""
-        self.count_ended(now)
-        return self._number(
-            """SELECT in_flight FROM pool
-               WHERE provider = :provider AND account = :account AND pool = :pool""",
-            provider=account.provider,
-            account=account.key,
-            pool=pool,
-        )
-
-    def max_in_flight(self, account: Account) -> dict[str, int]:
-        """The most tasks there ever were at once in each pool that was used."""
-        rows = self._rows(
-            "SELECT pool, most FROM pool WHERE provider = :provider AND account = :account",
-            provider=account.provider,
-            account=account.key,
-        )
-        return {row["pool"]: row["most"] for row in rows}
-
-    def count_ended(self, now: float) -> None:
-        """Charge and take out of their pools what has ended since this was last asked."""
-        ended = "stage = :ready AND item.ends_at <= :now"
-        with self.transaction():
-            rows = self._rows(
-                f"""SELECT task_id, fate, credits, provider, account, pool FROM item
-                    JOIN task ON task.id = task_id WHERE {ended}""",  # noqa: S608 - a constant
-                ready=_READY,
-                now=now,
-            )
-            if not rows:
-                return
-            self._rows(
-                f"UPDATE item SET stage = {_COUNTED} WHERE {ended}",  # noqa: S608
-                ready=_READY,
-                now=now,
-            )
-            left: dict[int, int] = {}
-            charged: Counter[tuple[str, str]] = Counter()
-            freed: Counter[tuple[str, str, str]] = Counter()
-            for row in rows:
-                owner = (row["provider"], row["account"])
-                charged[owner] += row["credits"] if row["fate"] == "success" else 0
-                left[row["task_id"]] = self._number(
-                    "UPDATE task SET open_items = open_items - 1 WHERE id = :id RETURNING open_items",
-                    id=row["task_id"],
-                )
-                if left[row["task_id"]] == 0:
-                    freed[*owner, row["pool"]] += 1
-            self._db.executemany(
-                """UPDATE account SET used = used + ?, promised = promised - ?
-                   WHERE provider = ? AND key = ?""",
-                [(n, n, *owner) for owner, n in charged.items()],
-            )
-            self._db.executemany(
-                """UPDATE pool SET in_flight = in_flight - ?
-                   WHERE provider = ? AND account = ? AND pool = ?""",
-                [(n, *pool) for pool, n in freed.items()],
-            )
-
-    def _promise(self, account: Account, credits_: int) -> None:
-        self._rows(
-            """UPDATE account SET promised = promised + :n
-               WHERE provider = :provider AND key = :key""",
-            provider=account.provider,
-            key=account.key,
-            n=credits_,
-        )
-
-    def _of_account(self, column: str, account: Account) -> int:
-        return self._number(
-            f"SELECT {column} FROM account WHERE provider = :provider AND key = :key",  # noqa: S608
-            provider=account.provider,
-            key=account.key,
-        )
 
     # Webhooks ---------------------------------------------------------------------------------
 
@@ -352,7 +220,7 @@ class TaskTables(Database):
                  SELECT 1 FROM item WHERE task_id = task.id AND stage = :making)
                ORDER BY ends_at""",
             now=now,
-            making=_MAKING,
+            making=MAKING,
         )
         return [_task(row) for row in rows]
 
@@ -379,7 +247,7 @@ class TaskTables(Database):
 
 
 def _item_values(item: Item) -> tuple[object, ...]:
-    stage = _READY if item.drawn or item.fate == "failed" else _MAKING
+    stage = READY if item.drawn or item.fate == "failed" else MAKING
     return (
         item.id, item.task_id, item.position, item.starts_at, item.ends_at, item.fate,
         item.credits, item.media, item.error_code, item.error_name, item.error_msg,
@@ -408,5 +276,5 @@ def _task(row: sqlite3.Row) -> Task:
 def _item(row: sqlite3.Row) -> Item:
     values = dict(row)
     stage = values.pop("stage")
-    drawn = stage != _MAKING and row["fate"] == "success"
+    drawn = stage != MAKING and row["fate"] == "success"
     return Item(**{**values, "garbage": bool(row["garbage"]), "drawn": drawn})
