@@ -9,7 +9,10 @@ from typing import Any
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from catalog.limited import DecoderFailed
 from catalog.models import Asset, Product
+from catalog.services import check_mask
+from catalog.storage import StorageError
 from generation.models import Preset, ProviderAccount
 from generation.operations import Input, InputKind, Offer, Option, OptionKind
 from teams.models import Team
@@ -59,13 +62,20 @@ def check_inputs(
         else:
             _check_preset(account, entry, value)
     _check_belongs(product, inputs)
-    from catalog.services import check_mask
-
     for entry in offer.inputs:
         mask, picture = inputs.get(entry.name), inputs.get(entry.mask_of)
         is_mask = entry.kind is InputKind.MASK and isinstance(mask, Asset)
-        if is_mask and isinstance(picture, Asset) and (fault := check_mask(mask, picture)):
+        if is_mask and isinstance(picture, Asset) and (fault := _mask_fault(mask, picture)):
             raise LaunchRefused(fault, entry.name)
+
+
+def _mask_fault(mask: Asset, picture: Asset) -> str:
+    try:
+        return check_mask(mask, picture)
+    except DecoderFailed as exc:
+        return exc.sentence
+    except StorageError:
+        return _("The mask could not be read. Try again, or upload it anew.")
 
 
 def check_options(offer: Offer, options: Mapping[str, Any]) -> dict[str, Any]:

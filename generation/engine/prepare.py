@@ -69,7 +69,7 @@ async def _send_pictures(
     """
     given = {entry.name: entry for entry in inputs if entry.asset is not None}
     wanted = [entry for entry in offer.inputs if entry.name in given]
-    share = _share_of_body(job.account, len(wanted))
+    share = await ctx.slow.run(_share_of_body, job.account, len(wanted))
     sizes: dict[str, tuple[int, int]] = {}
     sent: dict[int, tuple[str, str]] = {}
     for entry in sorted(wanted, key=lambda entry: entry.kind is InputKind.MASK):
