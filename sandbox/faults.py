@@ -10,9 +10,12 @@ from typing import Any
 from sandbox.accounts import FASHN, PROVIDERS, SELLERPIC
 
 OPERATIONS = frozenset(
-    {"upload", "presets", "submit", "status", "download", "usage", "file", "webhook"}
+    {"upload", "presets", "submit", "status", "download", "usage", "file", "webhook", "output"}
 )
-"""The calls that a fault may strike. FASHN's run is `submit`, its credits are `usage`."""
+"""The calls that a fault may strike. FASHN's run is `submit`, its credits are `usage`.
+
+`webhook` is a run that names a webhook, `output` a status that tells of outputs.
+"""
 
 DEFAULT_OPERATION = {
     # Either provider, each in its own words.
@@ -36,10 +39,10 @@ DEFAULT_OPERATION = {
     # FASHN.
     "api_error": "submit",
     "runtime_error": "submit",
-    "images_object": "status",
-    "missing_output": "status",
-    "no_credits_header": "status",
-    "wrong_credits_header": "status",
+    "images_object": "output",
+    "missing_output": "output",
+    "no_credits_header": "output",
+    "wrong_credits_header": "output",
     "duplicate": "webhook",
     "late": "webhook",
     "early": "webhook",
