@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,12 +41,16 @@ class Context:
     timing: Timing
     database: Threads
     slow: Threads
+    files: Threads
     connect: Callable[[ProviderAccount], Provider]
     scratch: Path
     reached: Observer
     wake: Callable[[], None]
-    _clients: dict[int, Provider] = field(default_factory=dict)
-    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _clients: dict[tuple[int, datetime | None], Provider] = field(default_factory=dict)
+    # Nobody needs a lock that nobody holds or waits for.
+    _locks: weakref.WeakValueDictionary[str, asyncio.Lock] = field(
+        default_factory=weakref.WeakValueDictionary
+    )
 
     async def persist(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Write what must not be forgotten: tried again while the database is away for a moment.
@@ -72,14 +77,22 @@ class Context:
         return await self.database.run(call, *args, **kwargs)
 
     def client(self, account: ProviderAccount) -> Provider:
-        """The one client of the account."""
-        if account.pk not in self._clients:
-            self._clients[account.pk] = self.connect(account)
-        return self._clients[account.pk]
+        """The one client of the account and its key.
+
+        An operator may replace the key while the engine runs. What was begun with the former key
+        goes on with its client, which is closed at the end.
+        """
+        name = (account.pk, account.key_set_at)
+        if name not in self._clients:
+            self._clients[name] = self.connect(account)
+        return self._clients[name]
 
     def lock(self, name: str) -> asyncio.Lock:
         """A lock by name, so that the same thing is not done twice at once."""
-        return self._locks.setdefault(name, asyncio.Lock())
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
 
     async def close(self) -> None:
         """Close the clients."""
