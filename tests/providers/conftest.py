@@ -26,9 +26,9 @@ IMPATIENT = TimeLimits(connect=0.5, read=0.5, write=0.5)
 
 @pytest.fixture
 def sandbox_url(tmp_path: Path) -> Iterator[str]:
-    """A sandbox that draws at once."""
+    """A sandbox that draws quickly and plainly."""
     with (
-        create_app(tmp_path / "sandbox", seconds=(0.05, 0.1)) as app,
+        create_app(tmp_path / "sandbox", seconds=(0.05, 0.1), plain=True) as app,
         serve_in_thread(app) as server,
     ):
         yield server.url

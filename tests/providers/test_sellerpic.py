@@ -125,7 +125,7 @@ def test_an_unknown_state_word_counts_as_running(sandbox_url, tmp_path, caplog):
     [
         ("busy", {}, Busy),
         ("unauthorized", {}, AccountClosed),
-        ("out_of_credits", {}, AccountClosed),
+        ("out_of_credits", {}, OutOfCredits),
         ("lost_answer", {}, OutcomeUnknown),
         ("bad_gateway", {}, OutcomeUnknown),
         ("bad_gateway", {"accepted": True}, OutcomeUnknown),
@@ -175,7 +175,7 @@ def test_an_unknown_preset_is_refused_for_good(sandbox_url, tmp_path):
         key = await send_photo(client, tmp_path)
         await client.submit(swap(key, model="42"))
 
-    with pytest.raises(Refused, match="preset model"):
+    with pytest.raises(Refused, match="no such preset"):
         speak(sandbox_url, talk)
 
 
