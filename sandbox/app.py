@@ -15,6 +15,7 @@ from sandbox.control import Control
 from sandbox.drawing_room import DrawingRoom
 from sandbox.fashn import Fashn
 from sandbox.faults import PlannedFault
+from sandbox.rate_windows import RateWindows
 from sandbox.sellerpic import SellerPic
 from sandbox.store import Item, Store, Task
 from sandbox.wire import Request, Response
@@ -64,6 +65,7 @@ class Sandbox:
         self.durations = (seconds[0] / speed, seconds[1] / speed)
         self.strict = strict
         self.limits = LimitBook(limits)
+        self.windows = RateWindows(clock)
         self.initial_balance = balance
         self.store = Store(data_dir / "sandbox.sqlite3", seed)
         self.room = DrawingRoom(data_dir, self.store, plain=plain)

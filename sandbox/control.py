@@ -97,6 +97,7 @@ class Control:
         balance = _credits(request.json_object().get("balance", self._sandbox.initial_balance))
         self._store.forget_everything()
         self._sandbox.room.empty()
+        self._sandbox.windows.clear()
         self._sandbox.new_balance = balance
         return {"balance": balance}
 

@@ -19,7 +19,7 @@ from sandbox.fashn_answers import CDN_SECONDS, CREDITS_HEADER, ApiError
 from sandbox.fashn_models import MODELS
 from sandbox.fashn_predictions import Order, Predictions
 from sandbox.faults import Fault
-from sandbox.rate_windows import Rate, RateWindows
+from sandbox.rate_windows import Rate
 from sandbox.store import CallDetail, Item, Task
 from sandbox.webhooks import Webhooks
 from sandbox.wire import BodyTooLarge, DropConnection, Request, Response
@@ -70,7 +70,6 @@ class Fashn:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._store = sandbox.store
-        self._windows = RateWindows(sandbox.clock)
         self._predictions = Predictions(sandbox)
         self._webhooks = Webhooks(
             sandbox.store,
@@ -131,7 +130,7 @@ class Fashn:
         self._sandbox.account(FASHN, account.key)
         name, seconds = WINDOWS[call.operation]
         rate = Rate(self._sandbox.limits.of(FASHN)[name], seconds)
-        if not self._windows.take(account.key, name, rate):
+        if not self._sandbox.windows.take(account.key, name, rate):
             raise ApiError("RateLimitExceeded")
 
     def _delivered(self, call: _Call, response: Response) -> Response:

@@ -96,8 +96,10 @@ class Webhooks:
 
     def _tell(self, task: Task) -> None:
         try:
-            if self._store.task(task.id) is None:
-                return  # A reset took it away meanwhile.
+            # Read again: a reset may have taken it away, another look have sent it meanwhile.
+            stored = self._store.task(task.id)
+            if stored is None or stored.webhook_tries != task.webhook_tries:
+                return
             heard = [self._post(task) for _ in range(int(task.notes.get("webhook_copies", 1)))]
             tries = task.webhook_tries + 1
             done = heard[-1] or tries > len(self._pauses)

@@ -241,6 +241,14 @@ def test_calls_beyond_the_rate_are_refused_until_the_window_moves_on(
     assert call().status_code != 429
 
 
+def test_a_reset_empties_the_windows_as_well(fashn):
+    for _ in range(30):
+        fashn.credits()
+    assert fashn.http.get("/v1/credits").status_code == 429
+    fashn.http.post("/__sandbox__/reset", json={"balance": 20})
+    assert fashn.credits()["total"] == 20
+
+
 def test_limits_can_be_raised_for_load_tests(tmp_path):
     with fashn_sandbox(tmp_path, limits={"fashn": {"all": 60, "run": 60}}) as fashn:
         assert [fashn.run().status_code for _ in range(60)] == [200] * 60
