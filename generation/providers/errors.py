@@ -43,6 +43,10 @@ class AccountClosed(NotTaken):
     """Key refused or no credits left: nothing more is sent until an operator acts."""
 
 
+class OutOfCredits(AccountClosed):
+    """The account at the provider has no credits left: an operator must buy some."""
+
+
 class Refused(ProviderError):
     """This request is refused for good; another try would be refused alike."""
 

@@ -16,6 +16,7 @@ from generation.providers.errors import (
     Busy,
     NotFound,
     NotTaken,
+    OutOfCredits,
     ProviderError,
     Refused,
     Unreachable,
@@ -141,7 +142,7 @@ def _api_error(
         case "ConcurrencyLimitExceeded":
             return Busy("Every place at FASHN is taken.", code=code, retry_after=pause_of(answer))
         case "OutOfCredits":
-            return AccountClosed("The account at FASHN has no credits left.", code=code)
+            return OutOfCredits("The account at FASHN has no credits left.", code=code)
         case "InternalServerError" if sent_bytes > LARGE_BODY_BYTES:
             return Refused("FASHN could not read pictures of that size.", code=code)
         case "InternalServerError":
@@ -156,7 +157,7 @@ def _bare_failure(answer: Answer, code: str, message: str, paid: bool) -> Provid
     if status == 401:
         return AccountClosed("FASHN refuses the key.", code=code)
     if status == 402:
-        return AccountClosed("The account at FASHN has no credits left.", code=code)
+        return OutOfCredits("The account at FASHN has no credits left.", code=code)
     if status == 403:
         return AccountClosed("FASHN refuses to serve this account.", code=code)
     if status == 404:

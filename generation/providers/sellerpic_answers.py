@@ -20,6 +20,7 @@ from generation.providers.errors import (
     NotFound,
     NotTaken,
     OutcomeUnknown,
+    OutOfCredits,
     ProviderError,
     Refused,
     Unreachable,
@@ -36,6 +37,7 @@ MEANINGS: Mapping[str, type[ProviderError]] = {
     "busy": Busy,
     "closed": AccountClosed,
     "file_gone": FileGone,
+    "no_credits": OutOfCredits,
     "not_found": NotFound,
     "not_taken": NotTaken,
     "refused": Refused,
@@ -126,7 +128,7 @@ def _refusal(
     elif answer.status in (401, 403):
         kind, shown = AccountClosed, "SellerPic refuses the key."
     elif _NO_CREDITS.search(message):
-        kind, shown = AccountClosed, "The account at SellerPic has no credits left."
+        kind, shown = OutOfCredits, "The account at SellerPic has no credits left."
     elif paid and _FILE_GONE.search(message):
         kind = FileGone
     elif answer.status == 404:

@@ -13,6 +13,8 @@ from generation.providers.errors import (
     NotFound,
     NotTaken,
     OutcomeUnknown,
+    OutOfCredits,
+    OutOfCredits,
     Refused,
     Unreachable,
 )
@@ -208,6 +210,7 @@ def test_a_file_that_is_still_being_written_is_asked_for_later(tmp_path):
         ("busy", Busy),
         ("closed", AccountClosed),
         ("file_gone", FileGone),
+        ("no_credits", OutOfCredits),
         ("not_found", NotFound),
         ("not_taken", NotTaken),
         ("refused", Refused),

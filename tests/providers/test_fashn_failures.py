@@ -14,6 +14,8 @@ from generation.providers.errors import (
     NotFound,
     NotTaken,
     OutcomeUnknown,
+    OutOfCredits,
+    OutOfCredits,
     Refused,
     Unreachable,
 )

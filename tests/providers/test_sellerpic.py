@@ -15,6 +15,8 @@ from generation.providers.errors import (
     NotFound,
     NotTaken,
     OutcomeUnknown,
+    OutOfCredits,
+    OutOfCredits,
     Refused,
     Unreachable,
 )
