@@ -35,7 +35,7 @@ from generation.views.rows import (
 from teams.access import Right, may, team_view
 from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
-from teams.models import LedgerEntry, Team
+from teams.models import LedgerEntry, Membership, Team
 from teams.rates import rate_limited
 
 ROWS_SHOWN = 30
@@ -223,11 +223,13 @@ def _job_page(
 ) -> TemplateResponse:
     [row] = job_rows([job], request.team)
     manages = may(request.membership, Right.MANAGE_TEAM)
+    steps = _steps(job)
     context = {
         "row": row,
         "job": job,
         "outputs": list(job.outputs.all()),
-        "steps": _steps(job),
+        "steps": steps,
+        "people": Membership.objects.names_in(request.team, {event.actor for *_, event in steps}),
         "attempts": attempts_of(job) if manages else [],
         "entries": list(
             LedgerEntry.objects.filter(account__team=request.team, job=str(job.pk)).order_by("seq")

@@ -172,6 +172,11 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         )
         return self.select_related("user").order_by(rank, "user__name", "user__email")
 
+    def names_in(self, team: Team, addresses: set[str]) -> dict[str, str]:
+        """The names, by address, of those members of the team who have one of the addresses."""
+        members = self.filter(team=team, user__email__in=addresses).select_related("user")
+        return {member.user.email: member.user.get_full_name() for member in members}
+
 
 class Membership(models.Model):
     """One person in one team, with a role."""

@@ -59,16 +59,8 @@ def _ledger_page(request: TeamRequest) -> dict[str, Any]:
     page = page[:ENTRIES_PER_PAGE]
     return {
         "entries": page,
-        "people": _names(request, {entry.actor for entry in page}),
+        "people": Membership.objects.names_in(request.team, {entry.actor for entry in page}),
         "kind": kind,
         "older": page[-1].seq if more else None,
         "is_first_page": not is_number,
-    }
-
-
-def _names(request: TeamRequest, addresses: set[str]) -> dict[str, str]:
-    """The names of those members of the team who have one of the addresses."""
-    members = Membership.objects.filter(team=request.team, user__email__in=addresses)
-    return {
-        member.user.email: member.user.get_full_name() for member in members.select_related("user")
     }
