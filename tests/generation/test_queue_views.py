@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
+from catalog.services import archive_product
 from generation.models import Attempt, Job, ProviderAccount, State
 from generation.transitions import advance
 from generation.views.queue import EPOCH, MICROSECOND
@@ -331,6 +332,17 @@ def test_a_task_of_the_operators_account_cannot_be_claimed_by_a_team(team, clien
     assert (job.state, job.remote_id) == (State.UNKNOWN, "")
 
 
+def test_the_history_names_people_and_not_their_addresses(team, client):
+    carla = add_member(team, Role.CREATOR, make_user("carla@example.com", name="Carla Conti"))
+    job = launch_swap(team, by=carla)
+
+    page = client.get(address(team, "job_detail", job.pk)).text
+
+    history = page[page.index("history-title") : page.index("inputs-title")]
+    assert "Carla Conti" in history
+    assert "carla@example.com" not in page
+
+
 def test_a_lost_job_can_be_given_up_and_not_run_again(team, client):
     job = make_unknown(team)
     Job.objects.filter(pk=job.pk).update(state=State.LOST, slot=None)
@@ -398,6 +410,10 @@ def test_a_product_shows_its_results(team, client):
     assert "data-poll=" not in page.text
     bare = make_product(team)
     assert "No results yet" in client.get(address(team, "product_results", bare.pk)).text
+    gone = make_photo(make_product(team)).product
+    assert "Open studio" in client.get(address(team, "product_results", gone.pk)).text
+    archive_product(product=gone, by=owner_of(team))
+    assert "Open studio" not in client.get(address(team, "product_results", gone.pk)).text
     foreign = make_product(make_team())
     assert client.get(address(team, "product_results", foreign.pk)).status_code == 404
 
