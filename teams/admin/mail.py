@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from teams.admin.read_only import ReadOnlyAdmin
 from teams.models import OutgoingMail
@@ -18,9 +19,14 @@ from teams.outbox import send_again
 class OutgoingMailAdmin(ReadOnlyAdmin):
     """Mails on their way and those that could not be sent. Their text holds links and stays hidden."""
 
-    list_display = ("created_at", "subject", "recipients", "attempts", "sent_at", "given_up_at")
+    list_display = ("created_at", "subject", "to", "attempts", "sent_at", "given_up_at")
     exclude = ("message",)
     change_form_template = "admin/teams/outgoingmail/change_form.html"
+
+    @admin.display(description=gettext_lazy("to"))
+    def to(self, mail: OutgoingMail) -> str:
+        """The addresses, as in the head of a letter."""
+        return ", ".join(mail.recipients)
 
     def get_urls(self) -> list[URLPattern]:
         """Django's pages and "send again"."""

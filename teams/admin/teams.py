@@ -85,7 +85,7 @@ class TeamAdmin(_TeamAdmin):
     ) -> Any:
         """Django's form with words for what the address is."""
         kwargs["labels"] = {"slug": _("Address")}
-        kwargs["help_texts"] = {"slug": _("The team's pages are at /t/<address>/.")}
+        kwargs["help_texts"] = {"slug": _("The team's pages are at /t/, followed by this.")}
         return super().get_form(request, obj, change, **kwargs)
 
     @admin.display(description=gettext_lazy("address"), ordering="slug")

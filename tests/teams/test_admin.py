@@ -348,6 +348,8 @@ def test_a_mail_that_was_given_up_can_be_sent_again(client, operator):
     client.force_login(operator)
     page = client.get(f"/admin/teams/outgoingmail/{mail.pk}/change/").content.decode()
     assert "Send again" in page
+    listed_mails = client.get("/admin/teams/outgoingmail/").content.decode()
+    assert '<td class="field-to">a@example.com</td>' in listed_mails
     assert client.get(f"/admin/teams/outgoingmail/{mail.pk}/again/").status_code == 403
 
     client.post(f"/admin/teams/outgoingmail/{mail.pk}/again/")
@@ -408,6 +410,7 @@ def test_says_sizes_and_balances_in_peoples_words(client, operator, team):
     page = client.get(reverse("admin:teams_team_change", args=[team.pk])).content.decode()
     assert "3.0\N{NO-BREAK SPACE}MB" in page
     assert "Address:" in page
+    assert "The team's pages are at /t/, followed by this." in page
     assert 'data-theme="system"' in page
     page = client.get(reverse("admin:teams_creditaccount_changelist")).content.decode()
     for words in ("May fall below zero by", "Ledger entries", "Held by unfinished jobs"):
