@@ -27,9 +27,12 @@ def test_g_then_a_letter_goes_to_a_section(products_page, live_team):
     products_page.keyboard.press("g")
     products_page.keyboard.press("c")
     products_page.wait_for_url(f"**{reverse('teams:credits', args=[live_team.slug])}")
+    title = products_page.get_by_role("heading", level=1)
+    assert title.inner_text() == "Credits"
     products_page.keyboard.press("g")
     products_page.keyboard.press("p")
     products_page.wait_for_url(f"**{reverse('catalog:product_list', args=[live_team.slug])}")
+    assert title.inner_text() == "Products"
 
 
 def test_shortcuts_are_silent_while_typing(products_page, products_url):

@@ -15,7 +15,7 @@ from django.urls import reverse
 from PIL import Image, ImageDraw
 
 from catalog.checking import check_upload
-from catalog.models import Product, Upload
+from catalog.models import Asset, Product, Upload
 from catalog.services import create_product
 from teams.models import Team, User
 
@@ -93,3 +93,25 @@ def upload(client: Client, product: Product, data: bytes, name: str = "photo.jpg
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def counts(product: Product) -> tuple[int, int, int]:
+    """Photos and bytes that are counted, and assets that exist."""
+    product.refresh_from_db()
+    product.team.refresh_from_db()
+    return product.photo_count, product.team.storage_bytes, Asset.objects.count()
+
+
+def done_url(done: Upload) -> str:
+    """Where the browser says that its file arrived."""
+    return reverse("catalog:upload_done", args=[done.team.slug, done.pk])
+
+
+@pytest.fixture
+def received(client_of_alice: Client, product: Product, draw: Callable[..., Path]) -> Upload:
+    """An upload that has arrived and waits to be checked."""
+    data = draw().read_bytes()
+    ticket = ask_ticket(client_of_alice, product, "a.jpg", len(data)).json()
+    bring(client_of_alice, ticket, data)
+    client_of_alice.post(ticket["done_url"])
+    return Upload.objects.get()

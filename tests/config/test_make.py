@@ -162,7 +162,11 @@ def test_reset_refuses_a_running_installation_and_foreign_folders(make, data, mo
 def test_the_script_can_be_read_by_an_old_python():
     import ast
 
-    ast.parse((ROOT / "make.py").read_text(), feature_version=(3, 8))
+    tree = ast.parse((ROOT / "make.py").read_text(), feature_version=(3, 8))
+
+    first = next(node for node in tree.body if isinstance(node, ast.ImportFrom))
+    assert first.module == "__future__", "annotations of newer Pythons would be evaluated"
+    assert [alias.name for alias in first.names] == ["annotations"]
 
 
 def test_the_two_locks_agree_and_name_no_registry():

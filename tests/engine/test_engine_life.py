@@ -107,6 +107,8 @@ def test_a_leftover_that_another_worker_removes_first_does_no_harm(
     engine = start_engine()
 
     wait_until(lambda: engine.is_active)
+    own = [path for path in (tmp_path / "scratch").glob("engine-*") if path.is_dir()]
+    assert len(own) == 1, "it has a folder of its own beside the leftover"
 
 
 # --- Within a worker ------------------------------------------------------------------------------

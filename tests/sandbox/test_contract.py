@@ -54,7 +54,8 @@ def test_an_upload_answers_a_file_key(provider):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_all_three_formats_are_taken(provider, kind):
-    provider.upload(encoded(photo(), kind))
+    key = provider.upload(encoded(photo(), kind))
+    assert provider.start(modelImageKey=key), "the upload can be worked on"
 
 
 def test_what_is_no_image_is_refused(provider):
