@@ -58,7 +58,7 @@ def drawn_backdrop(
     """A scene by its key, or by what a prompt names; several of the same are told apart."""
     colour = first_named(prompt, COLOURS)
     key = scene or first_named(prompt, SCENE_WORDS) or ""
-    if not key and colour:
+    if colour and not scene and (not key or key.startswith("studio")):
         return studio(size, colour, variant)
     chance = random.Random(f"{prompt}/{variant}")  # noqa: S311
     if not key:

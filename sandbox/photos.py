@@ -53,16 +53,24 @@ def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
 
 
-def sign(picture: Image.Image) -> None:
-    """Write SANDBOX in the bottom right corner, light on a dark plate so that it reads anywhere."""
-    height = max(9, round(min(picture.size) * 0.022))
+def signature(size: tuple[int, int]) -> Image.Image:
+    """The plate that marks a picture of `size` pixels: SANDBOX, light on dark."""
+    height = max(9, round(min(size) * 0.022))
     font = ImageFont.load_default(height)
     left, top, right, bottom = font.getbbox("SANDBOX")
     pad = max(2, round(height * 0.45))
-    width, tall = round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
-    plate = Image.new("RGB", (width, tall), (24, 26, 32))
+    plate = Image.new(
+        "RGB", (round(right - left) + 2 * pad, round(bottom - top) + 2 * pad), (24, 26, 32)
+    )
     ImageDraw.Draw(plate).text((pad - left, pad - top), "SANDBOX", font=font, fill=(245, 245, 246))
-    picture.paste(plate, (max(0, picture.width - width), max(0, picture.height - tall)))
+    return plate
+
+
+def sign(picture: Image.Image) -> None:
+    """Write SANDBOX in the bottom right corner, on a plate so that it reads anywhere."""
+    plate = signature(picture.size)
+    place = (max(0, picture.width - plate.width), max(0, picture.height - plate.height))
+    picture.paste(plate, place)
 
 
 def save_picture(picture: Image.Image, to: Path, file_format: object = "png") -> str:
