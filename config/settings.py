@@ -335,7 +335,7 @@ FASHN_API_KEY = env.str("FASHN_API_KEY", "")
 SANDBOX = env.bool("SANDBOX", EMBEDDED and not (SELLERPIC_API_KEY or FASHN_API_KEY))
 #: Secrets that encrypt the provider keys which operators write in the browser; the first encrypts,
 #: all decrypt. Empty: keys come from the environment alone.
-PROVIDER_KEY_SECRETS = env.list("PROVIDER_KEY_SECRETS", [])
+PROVIDER_KEY_SECRETS: list[str] = env.list("PROVIDER_KEY_SECRETS", [])
 #: Offer operations whose contract no page of the vendor confirms. The sandbox knows them all.
 UNCONFIRMED_OPERATIONS = env.bool("UNCONFIRMED_OPERATIONS", SANDBOX)
 #: Public https address of this installation that providers call when a task has ended. Empty:

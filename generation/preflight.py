@@ -64,8 +64,9 @@ def check_inputs(
     _check_belongs(product, inputs)
     for entry in offer.inputs:
         mask, picture = inputs.get(entry.name), inputs.get(entry.mask_of)
-        is_mask = entry.kind is InputKind.MASK and isinstance(mask, Asset)
-        if is_mask and isinstance(picture, Asset) and (fault := _mask_fault(mask, picture)):
+        if not isinstance(mask, Asset) or not isinstance(picture, Asset):
+            continue
+        if entry.kind is InputKind.MASK and (fault := _mask_fault(mask, picture)):
             raise LaunchRefused(fault, entry.name)
 
 
