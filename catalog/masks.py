@@ -16,7 +16,7 @@ from catalog.images import NotAPicture, Picture, eight_bit, opened, orientation_
 _BLACK_AND_WHITE = {(0, 0, 0), (255, 255, 255)}
 #: Table for `point`: what is neither black nor white becomes white.
 _GREYS = [0, *[255] * 254, 0]
-#: What is darker is black. Providers' own masks have soft edges; those of people are refused.
+#: What is darker becomes black, should a mask be sent that was never inspected.
 _WHITE_FROM = 128
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import socket
 import tempfile
 import uuid
 from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -28,6 +25,7 @@ from catalog.storage import (
     Missing,
     StorageError,
     TooLarge,
+    has_public_links,
     storage,
 )
 from teams.models import Team, User
@@ -150,13 +148,8 @@ def check_mask(mask: Asset, of: Asset) -> str:
 
 
 def picture_link(rendition: Rendition, seconds: int) -> str | None:
-    """A link by which a provider can fetch a copy for so long; None where it cannot reach it.
-
-    It can where the pictures lie in a bucket that has an https address of public hosts alone, which
-    the resolver is asked for. Files of a local folder are never given out this way.
-    """
-    link = storage().url(rendition.key, seconds=seconds)
-    return link if _is_public(link) else None
+    """A link by which a provider can fetch a copy for so long; None where `has_public_links` is not."""
+    return storage().url(rendition.key, seconds=seconds) if has_public_links() else None
 
 
 def picture_bytes(rendition: Rendition, max_bytes: int) -> bytes:
@@ -224,19 +217,6 @@ def _shown_copies(asset: Asset, folder: Path) -> list[Rendition]:
         _saved(asset, to.name, picture, to)
         for (to, _side), picture in zip(targets, pictures, strict=True)
     ]
-
-
-def _is_public(link: str) -> bool:
-    """Whether a link leads by https to addresses of the internet alone. Asks the resolver."""
-    parts = urlsplit(link)
-    if parts.scheme != "https" or not parts.hostname:
-        return False
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # No such name, or no name at all.
-        return False
-    addresses = {ipaddress.ip_address(str(told[4][0])) for told in found}
-    return bool(addresses) and all(address.is_global for address in addresses)
 
 
 def _saved(asset: Asset, purpose: str, picture: Picture, path: Path) -> Rendition:

@@ -26,6 +26,8 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 
+from catalog.addresses import is_public
+
 CONTENT_TYPES = {
     "jpg": "image/jpeg",
     "png": "image/png",
@@ -122,6 +124,15 @@ def storage() -> Storage:
             settings.S3_ADDRESSING_STYLE,
         )
     return LocalStorage(Path(settings.FILES_DIR))
+
+
+def has_public_links() -> bool:
+    """Whether providers can fetch what a link of the storage names.
+
+    They can where it is a bucket at a public https address (`S3_PUBLIC_ENDPOINT_URL`); may ask the
+    resolver. Files of the local folder are never given out this way.
+    """
+    return is_public(storage().url("probe.png", seconds=60)) if settings.S3_BUCKET else False
 
 
 def content_type_of(key: str) -> str:

@@ -168,7 +168,7 @@ def test_a_fitted_mask_has_exactly_the_pixels_of_the_fitted_copy(
         assert [image.getpixel(spot) for spot in ((28, 38), (90, 120))] == [255, 0]
 
 
-def test_soft_edges_of_a_providers_own_mask_become_hard(
+def test_greys_that_were_never_inspected_are_not_sent(
     keep: Callable[..., Asset], files: Path
 ) -> None:
     mask = keep(Image.linear_gradient("L"), "mask.png")

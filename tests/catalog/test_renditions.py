@@ -24,7 +24,15 @@ from catalog.renditions import (
     picture_link,
     store_result,
 )
-from catalog.storage import LocalStorage, Missing, StorageError, TooLarge, read_token, storage
+from catalog.storage import (
+    LocalStorage,
+    Missing,
+    StorageError,
+    TooLarge,
+    has_public_links,
+    read_token,
+    storage,
+)
 from catalog.templatetags.pictures import asset_download_url, asset_url
 from teams.models import User
 from tests.catalog.conftest import sha256, stored, upload
@@ -182,18 +190,19 @@ def test_files_of_a_folder_are_never_linked_for_providers(asset: Asset) -> None:
     copy = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
 
     assert picture_link(copy, 3600) is None
+    assert has_public_links() is False
 
 
 @pytest.mark.parametrize(
     ("_case", "endpoint", "addresses", "linked"),
     [
-        ("public", "https://files.example.com", ["93.184.216.34", "2606:2800:220:1::1"], True),
-        ("public, another port", "https://files.example.com:8443", ["93.184.216.34"], True),
-        ("public, unencrypted", "http://files.example.com", ["93.184.216.34"], False),
-        ("in a private network", "https://files.example.com", ["10.1.2.3"], False),
-        ("partly there", "https://files.example.com", ["93.184.216.34", "fd00::1"], False),
-        ("this machine", "https://files.example.com", ["127.0.0.1"], False),
-        ("no such name", "https://files.example.com", [], False),
+        ("public", "https://a.example.com", ["93.184.216.34", "2606:2800:220:1::1"], True),
+        ("public, another port", "https://b.example.com:8443", ["93.184.216.34"], True),
+        ("public, unencrypted", "http://c.example.com", ["93.184.216.34"], False),
+        ("in a private network", "https://d.example.com", ["10.1.2.3"], False),
+        ("partly there", "https://e.example.com", ["93.184.216.34", "fd00::1"], False),
+        ("this machine", "https://f.example.com", ["127.0.0.1"], False),
+        ("no such name", "https://g.example.com", [], False),
     ],
 )
 def test_a_provider_gets_a_link_only_to_a_bucket_that_it_can_reach(
@@ -206,7 +215,7 @@ def test_a_provider_gets_a_link_only_to_a_bucket_that_it_can_reach(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
-        assert host == "files.example.com"
+        assert host == urlsplit(endpoint).hostname
         if not addresses:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port)) for found in addresses]
@@ -220,6 +229,7 @@ def test_a_provider_gets_a_link_only_to_a_bucket_that_it_can_reach(
 
     link = picture_link(copy, 900)
 
+    assert has_public_links() is linked
     if not linked:
         assert link is None
         return

@@ -242,6 +242,9 @@ def test_a_browser_can_seek_and_download_a_video(
 
     assert whole.getvalue() == path.read_bytes()
     assert (whole["Content-Type"], whole["Accept-Ranges"]) == ("video/mp4", "bytes")
+    assert whole["Content-Security-Policy"] == (
+        "sandbox allow-same-origin; default-src 'none'; media-src 'self'"
+    )
     assert (part.status_code, part.getvalue(), part["Content-Type"]) == (206, b"ftyp", "video/mp4")
     assert part["Content-Range"] == f"bytes 4-7/{asset.bytes}"
     assert download["Content-Disposition"] == 'attachment; filename="Result A.mp4"'
