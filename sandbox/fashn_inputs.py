@@ -48,9 +48,13 @@ def is_data_uri(value: str) -> bool:
     return value.lstrip()[:5].lower() == "data:"
 
 
-def read_picture(name: str, value: str) -> bytes:
-    """The bytes of one picture input; raises RuntimeFailure(ImageLoadError) if it has none."""
-    body = _decoded(name, value) if is_data_uri(value) else _fetched(name, value)
+def read_bytes(name: str, value: str) -> bytes:
+    """What one picture input stands for; raises RuntimeFailure(ImageLoadError) if for nothing."""
+    return _decoded(name, value) if is_data_uri(value) else _fetched(name, value)
+
+
+def check_picture(name: str, body: bytes) -> None:
+    """Raise RuntimeFailure(ImageLoadError) unless the bytes are a picture that decodes."""
     try:
         with Image.open(BytesIO(body), formats=("JPEG", "PNG", "WEBP")) as picture:
             if picture.width * picture.height > PICTURE_PIXELS:
@@ -60,7 +64,6 @@ def read_picture(name: str, value: str) -> bytes:
         raise
     except Exception as exc:
         raise _unloadable(name, "The data is not a readable image") from exc
-    return body
 
 
 def _decoded(name: str, value: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import random
 import time
 import uuid
@@ -23,7 +25,7 @@ from sandbox.fashn_answers import (
     runtime_failure,
     state,
 )
-from sandbox.fashn_inputs import CHECKS, RuntimeFailure, is_data_uri, read_picture
+from sandbox.fashn_inputs import CHECKS, RuntimeFailure, check_picture, is_data_uri, read_bytes
 from sandbox.fashn_models import MODELS, Model
 from sandbox.faults import Fault
 from sandbox.store import Item, Task
@@ -205,8 +207,9 @@ class Predictions:
             if not path.exists():
                 if inputs[name] == _PLACEHOLDER:
                     raise runtime_failure("ImageLoadError")
-                self._keep(path, read_picture(name, inputs[name]))
-            pictures[name] = path
+                self._keep(path, name, inputs[name])
+            # The file itself, so that equal pictures of several predictions are known as equal.
+            pictures[name] = path.resolve()
         if check := CHECKS.get(model.name):
             check(pictures, inputs)
         return pictures
@@ -217,7 +220,7 @@ class Predictions:
             if rule.kind != "image" or not value or not is_data_uri(value):
                 continue
             try:
-                self._keep(self._path(task_id, name), read_picture(name, value))
+                self._keep(self._path(task_id, name), name, value)
             except RuntimeFailure as failure:
                 return failure
         return None
@@ -225,9 +228,15 @@ class Predictions:
     def _path(self, task_id: int, name: str) -> Path:
         return self._sandbox.room.upload_path(f"{task_id}-{name}")
 
-    @staticmethod
-    def _keep(path: Path, body: bytes) -> None:
-        write_atomically(path, lambda half: _write(half, body))
+    def _keep(self, path: Path, name: str, value: str) -> None:
+        """Keep the picture of an input: its bytes once for all predictions, and a link to them."""
+        body = read_bytes(name, value)
+        original = self._sandbox.room.upload_path(hashlib.sha256(body).hexdigest())
+        if not original.exists():
+            check_picture(name, body)
+            write_atomically(original, lambda half: _write(half, body))
+        with contextlib.suppress(FileExistsError):
+            path.symlink_to(original.name)
 
     def _wait_until_drawn(self, task: Task) -> None:
         end = time.monotonic() + _EARLY_SECONDS

@@ -76,14 +76,16 @@ def test_face_to_model_answers_jpeg_unless_told_otherwise(fashn):
     assert output[0].endswith("/output_0.jpeg")
 
 
-def test_equal_inputs_and_seed_make_the_same_picture(fashn):
-    def made(seed: int) -> bytes:
-        output = fashn.finish(fashn.start("model-swap", seed=seed)).json()["output"]
-        return httpx.get(output[0]).content
+def test_equal_inputs_and_seed_make_the_same_picture(tmp_path):
+    with fashn_sandbox(tmp_path, plain=False) as fashn:
 
-    first = made(7)
-    assert made(7) == first
-    assert made(8) != first
+        def made(seed: int) -> bytes:
+            output = fashn.finish(fashn.start("model-swap", seed=seed)).json()["output"]
+            return httpx.get(output[0]).content
+
+        first = made(7)
+        assert made(7) == first
+        assert made(8) != first
 
 
 CREDITS: list[tuple[str, dict[str, Any], int]] = [

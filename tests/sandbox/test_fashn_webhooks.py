@@ -10,6 +10,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
+from fashn import Fashn as Sdk
 
 from sandbox.server import serve_in_thread
 from tests.sandbox.conftest import wait_for
@@ -178,6 +179,14 @@ def test_a_restarted_sandbox_tells_what_was_not_told(tmp_path, receiver):
     with fashn_sandbox(tmp_path / "sandbox", clock=fashn.clock):
         wait_for(lambda: receiver.heard)
         assert [told["id"] for told in receiver.heard] == [prediction]
+
+
+def test_the_sdk_hands_on_its_webhook_address(fashn, receiver):
+    with Sdk(api_key="fa-sandbox", base_url=fashn.url, max_retries=0) as sdk:
+        started = sdk.predictions.run(**BODY, webhook_url=receiver.url)  # type: ignore[call-overload]
+    fashn.finish(started.id)
+    wait_for(lambda: receiver.heard)
+    assert [told["id"] for told in receiver.heard] == [started.id]
 
 
 def test_an_address_that_is_none_is_refused(fashn):
