@@ -31,8 +31,8 @@ def data_uri(path, kind):
 
 def order_of(offer, folder, *, without=()):
     """An order with every input of the offer, and its settings as a form starts with them."""
-    photo = data_uri(draw_photo(folder / "photo.jpg"), "jpeg")
-    mask = data_uri(draw_mask(folder / "mask.png"), "png")
+    photo = data_uri(draw_photo(folder / "photo.jpg", size=(450, 600)), "jpeg")
+    mask = data_uri(draw_mask(folder / "mask.png", size=(450, 600)), "png")
     files = {
         entry.name: mask if entry.kind is InputKind.MASK else photo
         for entry in offer.inputs

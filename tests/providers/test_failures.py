@@ -14,7 +14,6 @@ from generation.providers.errors import (
     NotTaken,
     OutcomeUnknown,
     OutOfCredits,
-    OutOfCredits,
     Refused,
     Unreachable,
 )

@@ -15,7 +15,6 @@ from generation.providers.errors import (
     NotTaken,
     OutcomeUnknown,
     OutOfCredits,
-    OutOfCredits,
     Refused,
     Unreachable,
 )

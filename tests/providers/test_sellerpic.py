@@ -16,7 +16,6 @@ from generation.providers.errors import (
     NotTaken,
     OutcomeUnknown,
     OutOfCredits,
-    OutOfCredits,
     Refused,
     Unreachable,
 )
