@@ -126,6 +126,8 @@ class Fashn:
         """Refuse unknown keys, then calls beyond the rate limit."""
         account = call.account
         if not is_known(account.key):
+            # The log keeps calls of strangers under no name.
+            call.account = Account(FASHN, "")
             raise ApiError("UnauthorizedAccess")
         self._sandbox.account(FASHN, account.key)
         name, seconds = WINDOWS[call.operation]

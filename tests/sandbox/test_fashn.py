@@ -32,6 +32,7 @@ def test_an_unknown_key_is_refused_everywhere(fashn, key, call):
         "error": "UnauthorizedAccess",
         "message": "Invalid or inactive API key",
     }
+    assert list(fashn.http.get("/__sandbox__/stats").json()["accounts"]["fashn"]) == [""]
 
 
 def test_a_prediction_passes_through_every_state(fashn):
