@@ -13,6 +13,7 @@ from generation.providers.errors import (
     NotTaken,
     OutcomeUnknown,
     OutOfCredits,
+    ProviderError,
     Refused,
     Unreachable,
 )
@@ -52,7 +53,7 @@ def tasks(url):
     return [call for call in calls if call["operation"] == "submit" and call["task"]]
 
 
-EXPECTED = {
+EXPECTED: dict[str, type[ProviderError]] = {
     "BadRequest": Refused,
     "UnauthorizedAccess": AccountClosed,
     "NotFound": NotFound,
