@@ -126,7 +126,7 @@ def test_a_long_name_never_makes_a_page_scroll_sideways(
     product.name, product.sku, product.notes = letters, "S" * 64, "N" * 200
     product.save()
     grant(team=live_team, amount=4, actor=alice.email, reason="R" * 200, key="long")
-    deliver_swap(live_team, job=launch_swap(live_team, photo=photo, by=alice))
+    job = deliver_swap(live_team, job=launch_swap(live_team, photo=photo, by=alice))
     slug = live_team.slug
     page = sign_in(alice)
     page.set_viewport_size({"width": width, "height": 740})
@@ -138,6 +138,8 @@ def test_a_long_name_never_makes_a_page_scroll_sideways(
         reverse("catalog:product_edit", args=[slug, product.pk]),
         reverse("teams:members", args=[slug]),
         reverse("teams:credits", args=[slug]),
+        reverse("generation:job_detail", args=[slug, job.pk]),
+        reverse("generation:review_detail", args=[slug, job.pk]),
         product.get_absolute_url(),
     ):
         page.goto(live_server.url + path)
@@ -156,6 +158,24 @@ def test_a_long_name_never_makes_a_page_scroll_sideways(
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         wide.append("page with toast")
     assert wide == []
+
+
+def test_a_phone_shows_every_tab_and_button_whole(sign_in, alice, bob, addresses):
+    page = sign_in(alice)
+    page.set_viewport_size({"width": 390, "height": 844})
+    cut = "box => box.scrollWidth > box.clientWidth"
+
+    page.goto(addresses["queue"])
+    assert not page.locator("#queue-tabs").evaluate(cut)
+    page.goto(addresses["members"])
+    assert not page.locator(".table-wrap").first.evaluate(cut)
+    page.goto(addresses["room"])
+    last = page.locator(".strip").evaluate("strip => strip.getBoundingClientRect().right")
+    assert last == page.locator(".compare").evaluate("box => box.getBoundingClientRect().right")
+    page.goto(addresses["job"])
+    tops = page.locator(".trio__item").evaluate_all("all => all.map((item) => item.offsetTop)")
+    assert len(tops) == 3
+    assert len(set(tops)) == 1, "original and both results stand in one row"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
