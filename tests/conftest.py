@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -26,9 +27,22 @@ class NetworkForbidden(AssertionError):
     """A test tried to leave this machine."""
 
 
+_leave: list[str] = []
+
+
+@contextmanager
+def network_open() -> Iterator[None]:
+    """Lets tests leave this machine: only those that a person asked to call the live hosts."""
+    _leave.append("granted")
+    try:
+        yield
+    finally:
+        _leave.pop()
+
+
 def _is_local(address: Any) -> bool:
     """Unix sockets and loopback addresses; names are resolved by nobody but localhost."""
-    if not isinstance(address, tuple):
+    if _leave or not isinstance(address, tuple):
         return True
     host = address[0]
     if host in ("localhost", ""):

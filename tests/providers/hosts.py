@@ -23,6 +23,7 @@ from generation.providers.sellerpic import SellerPic
 from sandbox.app import create_app
 from sandbox.server import serve_in_thread
 from sandbox.wire import DropConnection
+from tests.conftest import network_open
 from tests.providers.conftest import speak
 
 CLIENTS: dict[str, Callable[..., Provider]] = {"sellerpic": SellerPic, "fashn": Fashn}
@@ -101,7 +102,8 @@ def opened(provider: str, place: str, folder: Path) -> Iterator[Host]:
     if place == "live":
         url, hosts, poll = _LIVE[provider]
         options = {"api_key": live_key(provider), "file_hosts": hosts, "is_sandbox": False}
-        yield Host(provider, url, poll, True, options)
+        with network_open():
+            yield Host(provider, url, poll, True, options)
         return
     with create_app(folder, seconds=(0.02, 0.04), plain=True) as app:
         if place == "in process":
