@@ -73,7 +73,7 @@ class Database:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._drop_other_layouts()
-        self._db.executescript(_SCHEMA)
+        self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _drop_other_layouts(self) -> None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.accounts import Account
+from sandbox.accounts import Account, is_known
 from sandbox.database import Database
 
 KEPT_CALLS = 200_000
@@ -39,14 +39,19 @@ class CallLog(Database):
         task_id: int | None = None,
         detail: CallDetail | None = None,
     ) -> None:
-        """Keep one call. `outcome` is ok, dropped, http_<status> or the provider's error code."""
+        """Keep one call, without its key if the sandbox has no account for it.
+
+        `outcome` is ok, dropped, http_<status> or the provider's error code.
+        """
         told = detail or CallDetail()
+        # A refused key may be somebody's real one, sent here by mistake.
+        key = account.key if is_known(account.key) else ""
         with self._lock:
             cursor = self._db.execute(
                 """INSERT INTO call (at, provider, account, operation, outcome, task_id, status,
                      method, path, query, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 (
-                    at, account.provider, account.key, operation, outcome, task_id, told.status,
+                    at, account.provider, key, operation, outcome, task_id, told.status,
                     told.method, told.path, json.dumps(told.query) if told.query else "",
                     json.dumps(without_pictures(told.body)) if told.body is not None else None,
                 ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from PIL import Image, ImageDraw
 from sandbox.accounts import SELLERPIC, Account
 from sandbox.app import Sandbox, create_app
 from sandbox.server import serve_in_thread
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Spares each client the reading of certificates, which takes longer than most tests."""
 
 KEY = {"Authorization": "Bearer sandbox"}
 SANDBOX = Account(SELLERPIC, "sandbox")
@@ -56,11 +61,15 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 @dataclass
 class Provider:
-    """A sandbox behind a real port, with shorthand for the calls that most tests make."""
+    """A sandbox behind a real port, with shorthand for the calls that most tests make.
+
+    It draws plain pictures, no larger than 256 pixels.
+    """
 
     app: Sandbox
     http: httpx.Client
     clock: MovingClock
+    closing: ExitStack
 
     def upload(self, body: bytes | None = None) -> Any:
         files = {"file": ("photo.png", body or encoded(photo()), "image/png")}
@@ -70,9 +79,12 @@ class Provider:
         answer = self.http.get("/v1/api/presets", params={"type": type_, "pageSize": 50})
         return self.ok(answer)["list"][number]["id"]
 
+    def generate(self, task: str, **body: Any) -> httpx.Response:
+        return self.http.post(f"/v1/api/generate/{task}", json=body)
+
     def submit(self, **extra: Any) -> httpx.Response:
         body = {"modelImageKey": self.upload(), "modelId": self.preset(), **extra}
-        return self.http.post("/v1/api/generate/swapModel", json=body)
+        return self.generate("swapModel", **body)
 
     def start(self, **extra: Any) -> Any:
         return self.ok(self.submit(**extra))["id"]
@@ -82,7 +94,7 @@ class Provider:
 
     def finish(self, task_id: str) -> Any:
         """Let enough time pass and answer the ended items."""
-        self.clock.tick(10)
+        self.clock.tick(20)
         assert self.app.room.wait_until_drawn()
         return self.status(task_id)
 
@@ -91,7 +103,7 @@ class Provider:
         return self.ok(self.http.get("/v1/api/download", params=params))
 
     def result(self, image_id: str) -> Image.Image:
-        answer = httpx.get(self.download(image_id)["fileUrl"])
+        answer = fetch(self.download(image_id)["fileUrl"])
         assert answer.status_code == 200
         return Image.open(io.BytesIO(answer.content))
 
@@ -104,6 +116,17 @@ class Provider:
 
     def stats(self) -> Any:
         return self.http.get("/__sandbox__/stats").json()
+
+    def log(self, **query: str) -> Any:
+        return self.http.get("/__sandbox__/log", params=query).json()["calls"]
+
+    def as_key(self, key: str) -> Provider:
+        """The same sandbox, asked with another key."""
+        headers = {"Authorization": f"Bearer {key}"}
+        http = self.closing.enter_context(
+            httpx.Client(base_url=self.http.base_url, headers=headers, verify=_NO_TLS)
+        )
+        return Provider(self.app, http, self.clock, self.closing)
 
     @staticmethod
     def ok(answer: httpx.Response) -> Any:
@@ -118,11 +141,17 @@ class Provider:
 def provider(tmp_path: Path) -> Iterator[Provider]:
     clock = MovingClock()
     with (
-        create_app(tmp_path / "sandbox", clock=clock, balance=100) as app,
+        create_app(tmp_path / "sandbox", clock=clock, balance=100, plain=True) as app,
         serve_in_thread(app) as server,
-        httpx.Client(base_url=server.url, headers=KEY) as http,
+        httpx.Client(base_url=server.url, headers=KEY, verify=_NO_TLS) as http,
+        ExitStack() as closing,
     ):
-        yield Provider(app, http, clock)
+        yield Provider(app, http, clock, closing)
+
+
+def fetch(address: str) -> httpx.Response:
+    """GET without a key, as file addresses are asked for."""
+    return httpx.get(address, verify=_NO_TLS)
 
 
 def wait_for(condition: Any, timeout: float = 8.0) -> Any:

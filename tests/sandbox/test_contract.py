@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from sandbox.wire import multipart_file
-from tests.sandbox.conftest import Provider, encoded, photo
+from tests.sandbox.conftest import Provider, encoded, fetch, photo
 
 
 def refusal(answer: httpx.Response) -> tuple[int, int]:
@@ -122,12 +122,12 @@ def test_preset_pictures_are_public_until_their_links_die(provider):
     assert preset["name"] == "Amara"
     assert preset["userUpload"] is False
     for field, size in (("thumbUrl", (240, 300)), ("imageUrl", (800, 1000))):
-        answer = httpx.get(preset[field])
+        answer = fetch(preset[field])
         assert answer.headers["content-type"] == "image/jpeg"
         assert Image.open(io.BytesIO(answer.content)).size == size
-    assert httpx.get(preset["thumbUrl"].replace("signature=", "signature=0")).status_code == 403
+    assert fetch(preset["thumbUrl"].replace("signature=", "signature=0")).status_code == 403
     provider.clock.tick(13 * 3600)
-    assert httpx.get(preset["thumbUrl"]).status_code == 403
+    assert fetch(preset["thumbUrl"]).status_code == 403
 
 
 def test_a_task_needs_a_photo_and_a_model_that_exist(provider):

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from sandbox.control import Control
 from sandbox.faults import DEFAULT_OPERATION
 from sandbox.wire import Request
-from tests.sandbox.conftest import SANDBOX, Provider
+from tests.sandbox.conftest import SANDBOX, Provider, fetch
 
 
 def test_one_of_two_items_fails_and_costs_nothing(provider):
@@ -130,10 +130,10 @@ def test_the_first_link_is_dead_until_download_is_called_again(provider):
     item = provider.finish(provider.start())[0]
     provider.fault("dead_link")
     dead = provider.download(item["id"])["fileUrl"]
-    assert [httpx.get(dead).status_code for _ in range(2)] == [403, 403]
+    assert [fetch(dead).status_code for _ in range(2)] == [403, 403]
     fresh = provider.download(item["id"])["fileUrl"]
-    assert httpx.get(fresh).status_code == 200
-    assert httpx.get(dead).status_code == 403
+    assert fetch(fresh).status_code == 200
+    assert fetch(dead).status_code == 403
 
 
 def test_extra_keys_are_added_beside_the_envelope(provider):
@@ -146,7 +146,7 @@ def test_a_garbage_image_cannot_be_decoded(provider):
     item = provider.finish(provider.start())[0]
     assert item["status"] == "SUCCESS"
     for kind in ("png", "jpg"):
-        answer = httpx.get(provider.download(item["id"], kind)["fileUrl"])
+        answer = fetch(provider.download(item["id"], kind)["fileUrl"])
         assert answer.status_code == 200
         with pytest.raises((UnidentifiedImageError, OSError, SyntaxError)):
             Image.open(io.BytesIO(answer.content)).load()
@@ -156,7 +156,7 @@ def test_a_file_can_be_refused_too(provider):
     item = provider.finish(provider.start())[0]
     link = provider.download(item["id"])["fileUrl"]
     provider.fault("bad_gateway", on="file")
-    assert [httpx.get(link).status_code for _ in range(2)] == [502, 200]
+    assert [fetch(link).status_code for _ in range(2)] == [502, 200]
 
 
 def test_faults_strike_in_the_order_of_their_planning_and_can_be_cleared(provider):
