@@ -50,18 +50,22 @@ def advance(
     actor: str = ENGINE,
     at: datetime | None = None,
     trace_id: str = "",
+    task: str | None = None,
     **changes: Any,
 ) -> bool:
     """Move a job from `before` to the unfinished state `after` and write its event.
 
-    False: somebody else moved it first, and nothing was written. Where the state stays the same
-    no event is written.
+    `task` is the provider's id that the event names; None: the one that the job has then. False:
+    somebody else moved it first, and nothing was written. Where the state stays the same no event
+    is written.
     """
     with changing(job):
         if not move(job, before, state=after, **changes):
             return False
         if after != before:
-            record_event(job, before=before, note=note, actor=actor, at=at, trace_id=trace_id)
+            record_event(
+                job, before=before, note=note, actor=actor, at=at, trace_id=trace_id, task=task
+            )
     return True
 
 
@@ -113,6 +117,16 @@ def end_job(
     return True
 
 
+def lock(job: Job) -> None:
+    """Keep everybody else from changing the job until the transaction ends.
+
+    Whoever writes a job and its attempt locks the job first: in two orders they would wait for each
+    other for ever. Learns of a wish to discard on the way. SQLite locks everything at BEGIN.
+    """
+    row = Job.objects.select_for_update().filter(pk=job.pk).values_list("discard_requested_at")
+    job.discard_requested_at = row.get()[0]
+
+
 def move(job: Job, before: str, **changes: Any) -> bool:
     """`Job.objects.move`, tried again when only something beside the step changed.
 
@@ -147,17 +161,19 @@ def record_event(
     actor: str = ENGINE,
     at: datetime | None = None,
     trace_id: str = "",
+    task: str | None = None,
 ) -> None:
     """Append a step to the job's history, in the state it has now.
 
-    `before` is the state it comes from, `trace_id` what the provider calls its answer.
+    `before` is the state it comes from, `trace_id` what the provider calls its answer, `task` the
+    provider's id of the task where it is not the job's present one.
     """
     JobEvent.objects.create(
         job=job,
         before=before,
         state=State(job.state),
         attempt=job.attempt_count or None,
-        remote_id=job.remote_id,
+        remote_id=job.remote_id if task is None else task,
         trace_id=trace_id[:100],
         note=note[:300],
         actor=actor[:254],

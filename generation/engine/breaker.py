@@ -6,19 +6,23 @@ from datetime import datetime
 
 from django.db.models import F, Q
 
+from generation.engine.alerts import alert_operators
 from generation.engine.timing import back_off, seconds
 from generation.models import Pool, ProviderAccount
 from generation.providers.errors import AccountClosed, NotTaken, Unreachable
+from generation.providers.keys import note_key
 
 
 def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
     """Pause the account or the pool after a submit that was not taken.
 
     Of several submits that fail together only the first counts, so that ten places at once do not
-    make a short break a long one.
+    make a short break a long one. Where only an operator can open the account again they are told.
     """
     if isinstance(failure, AccountClosed):
-        _close_account(pool.account_id, failure, now, first=30, most=900)
+        note_key(pool.account_id, failure, now)
+        if _close_account(pool.account_id, failure, now, first=30, most=900):
+            alert_operators(pool.account, failure, now)
     elif isinstance(failure, Unreachable):
         _close_account(pool.account_id, failure, now, first=1, most=60)
     else:
@@ -28,7 +32,12 @@ def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
 def note_success(pool: Pool) -> None:
     """Open everything again: the provider took a task."""
     ProviderAccount.objects.filter(pk=pool.account_id, closed_streak__gt=0).update(
-        closed_until=None, closed_reason="", closed_code="", closed_streak=0
+        closed_until=None,
+        closed_reason="",
+        closed_code="",
+        closed_streak=0,
+        alerted_at=None,
+        key_refused_at=None,
     )
     Pool.objects.filter(pk=pool.pk, busy_streak__gt=0).update(busy_until=None, busy_streak=0)
 
@@ -52,10 +61,10 @@ def is_on_trial(pool: Pool) -> bool:
 
 def _close_account(
     account_id: int, failure: NotTaken, now: datetime, *, first: float, most: float
-) -> None:
+) -> bool:
     account = ProviderAccount.objects.get(pk=account_id)
     pause = back_off(account.closed_streak, first=first, most=most)
-    ProviderAccount.objects.filter(
+    closed = ProviderAccount.objects.filter(
         Q(closed_until=None) | Q(closed_until__lte=now), pk=account_id
     ).update(
         closed_until=now + seconds(max(pause, failure.retry_after or 0)),
@@ -63,6 +72,7 @@ def _close_account(
         closed_code=failure.code[:40],
         closed_streak=F("closed_streak") + 1,
     )
+    return closed == 1
 
 
 def _pause_pool(pool: Pool, failure: NotTaken, now: datetime) -> None:

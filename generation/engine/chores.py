@@ -14,6 +14,7 @@ from generation.engine.context import Context, logger
 from generation.models import ProviderAccount
 from generation.presets import renew_presets
 from generation.providers.errors import ProviderError
+from generation.providers.keys import note_key
 from generation.providers.registry import configured_providers, current_account
 from teams.outbox import send_due_mail
 
@@ -50,6 +51,7 @@ async def refresh_balance(ctx: Context) -> None:
             balance = await ctx.client(account).balance()
         except ProviderError as exc:
             logger.info("The balance at %s is not known: %s", account, exc.message)
+            await ctx.database.run(note_key, account.pk, exc, ctx.clock())
             continue
         await ctx.database.run(
             _note_balance, account, balance.remaining, balance.total, ctx.clock()
@@ -87,3 +89,4 @@ def _note_balance(account: ProviderAccount, remaining: int, total: int, now: dat
     ProviderAccount.objects.filter(pk=account.pk).update(
         balance_remaining=remaining, balance_total=total, balance_at=now
     )
+    note_key(account.pk, None, now)

@@ -21,7 +21,7 @@ from generation.engine.breaker import is_on_trial, places_open
 from generation.engine.timing import Timing, seconds
 from generation.models import Attempt, Job, JobInput, Pool, ProviderFile, State
 from generation.operations import Offer
-from generation.providers.registry import offer_of, takes_uploads
+from generation.providers.registry import has_webhooks, offer_of, takes_uploads
 from generation.transitions import advance, end_job
 
 
@@ -76,11 +76,8 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
         Job.objects.filter(pool=pool, slot__isnull=False).order_by().values_list("slot", "team_id")
     )
     places = places_open(pool, now)
-    if (
-        is_on_trial(pool)
-        and Job.objects.unfinished().filter(pool=pool, state=State.SUBMITTING).exists()
-    ):
-        return []  # One is being tried already.
+    if is_on_trial(pool) and _trial_runs(pool):
+        return []
     free = [number for number in range(pool.slots) if number not in taken][:places]
     # More than fit, since some of them may turn out not to be fit to send.
     most = len(free) * 3
@@ -124,16 +121,19 @@ def _claim(job: Job, slot: int, now: datetime, timing: Timing) -> Claimed | None
         slot=slot,
         attempt_count=number,
         submitted_at=now,
-        lease_until=_lease(now, timing.submit, timing),
+        lease_until=_lease(now, timing.order + timing.submit, timing),
     )
     if not moved:
         return None
+    is_called = settings.WEBHOOK_BASE_URL and has_webhooks(job.account)
     attempt = Attempt.objects.create(
         job=job,
         number=number,
         started_at=now,
-        request_hash=_hash([offer.task, files, presets, job.options, job.seed]),
-        webhook_token=secrets.token_urlsafe(32) if settings.WEBHOOK_BASE_URL else "",
+        request_hash=_hash(
+            [offer.task, files, presets, {**job.options, **offer.constants}, job.seed]
+        ),
+        webhook_token=secrets.token_urlsafe(32) if is_called else "",
     )
     return Claimed(job, attempt, offer, files, presets)
 
@@ -216,6 +216,12 @@ def _fair_turns(
         if most_each is None or place + busy[team_id] <= most_each
     ]
     return [job_id for _turn, _is_batch, _age, job_id in sorted(turns)]
+
+
+def _trial_runs(pool: Pool) -> bool:
+    """Whether one submit is being tried already: for a closed account in any of its pools."""
+    tried = {"account": pool.account_id} if pool.account.closed_streak else {"pool": pool.pk}
+    return Job.objects.unfinished().filter(state=State.SUBMITTING, **tried).exists()
 
 
 def _trial_turns(pool: Pool, now: datetime, most: int) -> list[UUID]:

@@ -145,6 +145,7 @@ class Engine:
             timing=self._timing,
             database=Threads(4, "engine-db"),
             slow=Threads(4, "engine-slow"),
+            files=Threads(2, "engine-files"),
             connect=self._connect,
             scratch=_scratch_folder(),
             reached=self._on_step,
@@ -212,7 +213,7 @@ class Engine:
         except Exception:
             logger.exception("The lease could not be handed over; it ends by itself.")
         # Waits for what still runs in the threads, so nothing is cut off in a transaction.
-        await asyncio.to_thread(_close_all, ctx.database, ctx.slow)
+        await asyncio.to_thread(_close_all, ctx.database, ctx.slow, ctx.files)
         shutil.rmtree(ctx.scratch, ignore_errors=True)
 
     def _ask_to_stop(self) -> None:

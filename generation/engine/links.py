@@ -1,26 +1,42 @@
-"""How a fitted picture travels within an order, to a provider that takes no uploads."""
+"""How fitted pictures travel within an order, to a provider that takes no uploads."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
 
 from catalog.models import Rendition
 from catalog.services import picture_bytes, picture_link
-from catalog.storage import Missing
+from catalog.storage import Missing, TooLarge
 
-MOST_BYTES = 3 * 1024 * 1024
-"""The largest copy that is put into a request as data."""
+BODY_BYTES = 2_900_000
+"""Bytes of pictures in one request: below 4 MB as base64 (ASSUMED, FASHN names no limit)."""
+
+LINK_SECONDS = 3600
+"""How long a provider may fetch a picture by the link that it was sent."""
 
 
-def link_or_data(key: str, *, seconds: int) -> str:
-    """A link that the provider may fetch for `seconds`, or the picture itself as a data URI.
+def links_or_data(keys: Mapping[str, str]) -> dict[str, str]:
+    """For each key of a fitted copy in our storage a link to fetch it by, or the file as data URI.
 
-    `key` is that of a fitted copy in our storage. Raises Missing where it is gone.
+    Raises Missing where a copy is gone, TooLarge where there are no links and all together are more
+    than one request carries, StorageError.
     """
-    copy = Rendition.objects.filter(key=key).first()
-    if copy is None:
-        raise Missing("The copy of the picture is gone.")
-    if link := picture_link(copy, seconds=seconds):
-        return link
-    data = base64.b64encode(picture_bytes(copy, max_bytes=MOST_BYTES)).decode()
-    return f"data:image/{copy.format};base64,{data}"
+    copies = {copy.key: copy for copy in Rendition.objects.filter(key__in=set(keys.values()))}
+    found: dict[str, str] = {}
+    left = BODY_BYTES
+    for name, key in keys.items():
+        copy = copies.get(key)
+        if copy is None:
+            raise Missing(_("The copy of the picture is gone."))
+        link = picture_link(copy, LINK_SECONDS)
+        if link is None:
+            left -= copy.bytes
+            if left < 0:
+                raise TooLarge(_("The pictures are too large for one request."))
+            data = base64.b64encode(picture_bytes(copy, BODY_BYTES)).decode()
+            link = f"data:image/{copy.format};base64,{data}"
+        found[name] = link
+    return found

@@ -11,28 +11,42 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
+from generation.engine.charges import note_charge
 from generation.engine.context import Context, logger
+from generation.engine.hints import called_for, confirm_hint, hinted_jobs
 from generation.engine.timing import Timing, back_off, poll_interval, seconds
 from generation.models import Attempt, Job, Output, State
-from generation.providers.base import ItemState, TaskStatus
+from generation.providers.base import ItemState, RemoteItem, TaskStatus
 from generation.providers.errors import NotFound, ProviderError, Unreachable
-from generation.transitions import advance, end_job
+from generation.providers.registry import has_webhooks
+from generation.transitions import advance, changing, end_job, lock, move
+
+MOST_RUNS = 3
+"""Tasks of one job that may fail for free by a passing cause; after the last the job fails."""
 
 _AT_ONCE = 200
 
 
 def due_polls(now: datetime) -> tuple[list[Job], float | None]:
-    """Jobs whose status is to be asked now, and the seconds until the next one is due."""
+    """Jobs whose status is to be asked now, and the seconds until the next one is due.
+
+    Unknown ones are among them whose task a webhook named.
+    """
     asked = (
         Job.objects.unfinished().filter(state__in=[State.RUNNING, State.LOST]).order_by("due_at")
     )
     due = list(asked.filter(due_at__lte=now).select_related("pool", "account", "team")[:_AT_ONCE])
+    due += hinted_jobs(now)
     following = asked.filter(due_at__gt=now).values_list("due_at", flat=True).first()
     return due, (following - now).total_seconds() if following is not None else None
 
 
 async def poll_job(ctx: Context, job: Job) -> None:
     """Ask once and record the answer; a failed question is asked again later."""
+    if job.state == State.UNKNOWN:
+        await confirm_hint(ctx, job)
+        return
+    asked_at = ctx.clock()
     try:
         async with asyncio.timeout(ctx.timing.poll):
             status = await ctx.client(job.account).status(job.remote_id)
@@ -41,58 +55,57 @@ async def poll_job(ctx: Context, job: Job) -> None:
         await ctx.database.run(record_not_found, job, exc, ctx.clock(), ctx.timing)
         return
     except ProviderError as exc:
-        await ctx.database.run(record_silence, job, exc, ctx.clock(), ctx.timing)
+        await ctx.database.run(record_silence, job, exc, ctx.clock(), ctx.timing, asked_at)
         return
     except TimeoutError:
         silence = Unreachable(_("The provider did not answer in time."))
-        await ctx.database.run(record_silence, job, silence, ctx.clock(), ctx.timing)
+        await ctx.database.run(record_silence, job, silence, ctx.clock(), ctx.timing, asked_at)
         return
     except Exception:
-        await _record_surprise(ctx, job)
+        await _record_surprise(ctx, job, asked_at)
         return
     ctx.reached("polled", job.pk)
     spare = copy(job)
     try:
-        await ctx.database.run(record_status, job, status, ctx.clock(), ctx.timing)
+        await ctx.database.run(record_status, job, status, ctx.clock(), ctx.timing, asked_at)
     except (OperationalError, InterfaceError):
         raise  # The database is away, and the answer will be the same when it is back.
     except Exception:
-        await _record_surprise(ctx, spare)
+        await _record_surprise(ctx, spare, asked_at)
         return
     if job.state != State.RUNNING:
         ctx.wake()
 
 
-async def _record_surprise(ctx: Context, job: Job) -> None:
+async def _record_surprise(ctx: Context, job: Job, asked_at: datetime) -> None:
     """An answer that nobody foresaw: as good as none, or the job would be asked for on every turn."""
     logger.exception("The status of %s could not be read.", job.pk)
     silence = Unreachable(_("The provider's answer could not be read."))
-    await ctx.database.run(record_silence, job, silence, ctx.clock(), ctx.timing)
+    await ctx.database.run(record_silence, job, silence, ctx.clock(), ctx.timing, asked_at)
 
 
-def record_status(job: Job, status: TaskStatus, now: datetime, timing: Timing) -> None:
-    """Move on a job whose items all ended; otherwise say when to ask next."""
-    if status.charged is not None:
-        Attempt.objects.filter(job=job, number=job.attempt_count).update(
-            provider_charged=status.charged
-        )
+def record_status(
+    job: Job,
+    status: TaskStatus,
+    now: datetime,
+    timing: Timing,
+    asked_at: datetime | None = None,
+) -> None:
+    """Move on a job whose items all ended; otherwise say when to ask next.
+
+    `asked_at` is when the question was sent: a webhook that came after it calls for another.
+    """
+    # Whatever became of the job meanwhile: what its task cost is known from here alone.
+    note_charge(job, job.remote_id, status.charged)
     if status.is_final:
-        _end_at_provider(job, status, now)
+        _end_at_provider(job, status, now, timing)
     elif job.state == State.LOST:
         _count_probe(job, now, timing)
     elif _is_too_old(job, now):
         _lose(job, _("The provider did not finish in time."), now, timing, seen_running_at=now)
     else:
-        age = _age(job, now)
-        wait = poll_interval(age, job.pool.min_poll_seconds)
-        advance(
-            job,
-            State.RUNNING,
-            State.RUNNING,
-            due_at=now + seconds(wait),
-            seen_running_at=now,
-            step_failures=0,
-        )
+        wait = poll_interval(_age(job, now), job.pool.min_poll_seconds)
+        _ask_again(job, now + seconds(wait), asked_at or now, seen_running_at=now, step_failures=0)
 
 
 def record_not_found(job: Job, failure: NotFound, now: datetime, timing: Timing) -> None:
@@ -103,24 +116,41 @@ def record_not_found(job: Job, failure: NotFound, now: datetime, timing: Timing)
         _lose(job, failure.message, now, timing)
 
 
-def record_silence(job: Job, failure: ProviderError, now: datetime, timing: Timing) -> None:
+def record_silence(
+    job: Job,
+    failure: ProviderError,
+    now: datetime,
+    timing: Timing,
+    asked_at: datetime | None = None,
+) -> None:
     """No usable answer: ask later. A lost job's day of answered probes does not run on."""
     if job.state == State.RUNNING and _is_too_old(job, now):
         _lose(job, failure.message, now, timing)
         return
     longest = timing.lost_probe if job.state == State.LOST else 60.0
     wait = max(job.pool.min_poll_seconds, back_off(job.step_failures, first=1.0, most=longest))
-    advance(
+    _ask_again(
         job,
-        job.state,
-        job.state,
-        due_at=now + seconds(wait),
+        now + seconds(wait),
+        asked_at or now,
         step_failures=min(job.step_failures + 1, 1000),
     )
 
 
+def _ask_again(job: Job, due_at: datetime, asked_at: datetime, **changes: Any) -> None:
+    """Set the next question; earlier if the provider called while this one was under way."""
+    with changing(job):
+        if not advance(job, job.state, job.state, due_at=due_at, **changes):
+            return
+        if has_webhooks(job.account):
+            called_at = called_for(job, since=asked_at)
+            if called_at is not None and called_at < due_at:
+                move(job, job.state, due_at=called_at)
+
+
 @transaction.atomic
-def _end_at_provider(job: Job, status: TaskStatus, now: datetime) -> None:
+def _end_at_provider(job: Job, status: TaskStatus, now: datetime, timing: Timing) -> None:
+    lock(job)
     items = [{**asdict(item), "state": item.state.value} for item in status.items]
     if any(item.state is ItemState.SUCCEEDED for item in status.items):
         advance(
@@ -138,6 +168,11 @@ def _end_at_provider(job: Job, status: TaskStatus, now: datetime) -> None:
         )
         return
     first = status.items[0]
+    attempts = Attempt.objects.filter(job=job, remote_id=job.remote_id)
+    attempts.update(error_code=first.error_code[:40] or "all_failed", error=first.error[:300])
+    if _may_run_again(job, status):
+        _run_again(job, first, status.trace_id, now, timing)
+        return
     ended = end_job(
         job,
         job.state,
@@ -156,6 +191,43 @@ def _end_at_provider(job: Job, status: TaskStatus, now: datetime) -> None:
                 error_code=item.error_code[:40],
                 error=item.error[:300],
             )
+
+
+def _may_run_again(job: Job, status: TaskStatus) -> bool:
+    """Whether another task costs nobody anything and may fare better."""
+    if not status.may_run_again or status.charged or job.discard_requested_at is not None:
+        return False
+    return _failed_runs(job) < MOST_RUNS
+
+
+def _failed_runs(job: Job) -> int:
+    """Tasks of the job that ended without a result."""
+    accepted = Attempt.objects.filter(job=job, outcome=Attempt.Outcome.ACCEPTED)
+    return accepted.exclude(error_code="").count()
+
+
+def _run_again(job: Job, failed: RemoteItem, trace_id: str, now: datetime, timing: Timing) -> None:
+    """A new attempt under the same hold: see docs/decisions/0008."""
+    pause = back_off(_failed_runs(job) - 1, first=timing.run_again, most=60.0)
+    advance(
+        job,
+        job.state,
+        State.READY,
+        at=now,
+        note=_("%(error)s Nothing was charged; it is tried again.") % {"error": failed.error},
+        task=job.remote_id,
+        trace_id=trace_id,
+        slot=None,
+        lease_until=None,
+        due_at=now + seconds(pause),
+        remote_id="",
+        submitted_at=None,
+        seen_running_at=None,
+        step_failures=0,
+        lost_probes=0,
+        error=failed.error[:300],
+        error_code=failed.error_code[:40],
+    )
 
 
 def _lose(job: Job, why: str, now: datetime, timing: Timing, **changes: Any) -> None:

@@ -18,15 +18,13 @@ from catalog.storage import Missing, has_public_links, storage
 from generation.engine.breaker import note_failure
 from generation.engine.claims import fail_offer_gone, fail_withdrawn
 from generation.engine.context import Context, logger
+from generation.engine.links import BODY_BYTES
 from generation.engine.timing import Timing, back_off, seconds
-from generation.models import Job, JobInput, ProviderAccount, ProviderFile, State
-from generation.operations import InputKind, Offer
+from generation.models import Job, JobInput, ProviderFile, State
+from generation.operations import Input, InputKind, Offer
 from generation.providers.errors import NotTaken, Refused
 from generation.providers.registry import offer_of, takes_uploads
 from generation.transitions import advance, end_job
-
-BODY_BYTES = 2_900_000
-"""Bytes of pictures in one request without links: below 4 MB as base64 (ASSUMED, FASHN's limit)."""
 
 
 async def prepare_job(ctx: Context, job: Job) -> None:
@@ -68,15 +66,36 @@ async def _send_pictures(
     Masks come last: they take the size of the copy of their picture.
     """
     given = {entry.name: entry for entry in inputs if entry.asset is not None}
-    wanted = [entry for entry in offer.inputs if entry.name in given]
-    share = await ctx.slow.run(_share_of_body, job.account, len(wanted))
+    wanted = [(entry, given[entry.name]) for entry in offer.inputs if entry.name in given]
+    wanted.sort(key=lambda pair: pair[0].kind is InputKind.MASK)
+    if takes_uploads(job.account):
+        copies = await _fit(ctx, job, offer, wanted, upload=True)
+    else:
+        copies = await _fit(ctx, job, offer, wanted)
+        is_large = sum(copy.bytes for copy, _key in copies.values()) > BODY_BYTES
+        if is_large and not await ctx.files.run(has_public_links):
+            # All of them travel within one request, so each gets its share of it.
+            share = BODY_BYTES // len(wanted)
+            copies = await _fit(ctx, job, offer, wanted, max_bytes=share)
+    return {pk: (copy.sha256, key) for pk, (copy, key) in copies.items()}
+
+
+async def _fit(
+    ctx: Context,
+    job: Job,
+    offer: Offer,
+    wanted: list[tuple[Input, JobInput]],
+    *,
+    upload: bool = False,
+    max_bytes: int = 0,
+) -> dict[int, tuple[Rendition, str]]:
+    """Fitted copies and their keys by the id of the input; `max_bytes` caps the offer's own limit."""
     sizes: dict[str, tuple[int, int]] = {}
-    sent: dict[int, tuple[str, str]] = {}
-    for entry in sorted(wanted, key=lambda entry: entry.kind is InputKind.MASK):
-        row = given[entry.name]
-        assert row.asset is not None  # noqa: S101 - chosen above
+    made: dict[int, tuple[Rendition, str]] = {}
+    for entry, row in wanted:
+        assert row.asset is not None  # noqa: S101 - chosen by the caller
         fit = offer.fit_of(entry)
-        most = min(fit.max_bytes, share) if share else fit.max_bytes
+        most = min(fit.max_bytes, max_bytes) if max_bytes else fit.max_bytes
         # The lock keeps several jobs of one photo from fitting and uploading it side by side.
         async with ctx.lock(f"{job.account_id}:{row.asset_id}"):
             if entry.kind is InputKind.MASK:
@@ -90,24 +109,15 @@ async def _send_pictures(
                     max_side=fit.max_side,
                     min_side=fit.min_side,
                     max_bytes=most,
-                    formats=sorted(fit.formats),
+                    formats=fit.formats,
                 )
             sizes[entry.name] = (copy.width, copy.height)
-            sent[row.pk] = copy.sha256, await _key_at_provider(ctx, job, copy)
-    return sent
+            made[row.pk] = copy, await _file_key(ctx, job, copy) if upload else copy.key
+    return made
 
 
-def _share_of_body(account: ProviderAccount, pictures: int) -> int:
-    """Bytes that each picture may have where all of them travel within one request; 0: any."""
-    if takes_uploads(account) or has_public_links():
-        return 0
-    return BODY_BYTES // max(1, pictures)
-
-
-async def _key_at_provider(ctx: Context, job: Job, copy: Rendition) -> str:
-    """The file key of a fitted copy, uploaded once per provider account; or our own key of it."""
-    if not takes_uploads(job.account):
-        return copy.key
+async def _file_key(ctx: Context, job: Job, copy: Rendition) -> str:
+    """The file key of a fitted copy, uploaded once per provider account."""
     key = await ctx.database.run(_known_key, job, copy.sha256, ctx.clock(), ctx.timing)
     if key is None:
         key = await _upload(ctx, job, copy)

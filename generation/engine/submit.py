@@ -6,28 +6,26 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
-from catalog.storage import Missing
+from catalog.storage import Missing, StorageError
 from generation.engine.breaker import note_failure, note_success
+from generation.engine.charges import note_charge
 from generation.engine.claims import Claimed
 from generation.engine.context import PATIENCE, Context, logger
-from generation.engine.links import link_or_data
+from generation.engine.links import links_or_data
 from generation.engine.pace import first_poll_at
 from generation.engine.timing import seconds
 from generation.models import Attempt, Job, JobInput, ProviderFile, State
 from generation.providers.base import Order, Submitted
 from generation.providers.errors import FileGone, NotTaken, OutcomeUnknown, ProviderError, Refused
 from generation.providers.registry import takes_uploads
-from generation.transitions import advance, changing, end_job
+from generation.transitions import advance, changing, end_job, lock
 from generation.webhooks import webhook_url
 
 _GONE_TRIES = 3
-"""Uploads of the same files that a provider may forget before the job fails."""
-
-LINK_SECONDS = 3600
-"""How long a provider may fetch a picture by the link that it was sent."""
+"""How often files may be gone, or their order fail to be made, before the job fails."""
 
 _STEP_BACK = 1.0
 """Seconds that a job is held back by an answer that may be its own fault."""
@@ -42,23 +40,13 @@ async def submit_job(ctx: Context, claimed: Claimed) -> None:
     job = claimed.job
     ctx.reached("claimed", job.pk)
     outcome: Submitted | ProviderError
-    is_sent = False
     try:
-        async with asyncio.timeout(ctx.timing.submit):
+        async with asyncio.timeout(ctx.timing.order):
             order = await _order(ctx, claimed)
-            is_sent = True
-            outcome = await ctx.client(job.account).submit(order)
-    except ProviderError as exc:
-        outcome = exc
-    except TimeoutError:
-        outcome = OutcomeUnknown(_("The provider did not answer in time."))
-    except Missing:
-        outcome = FileGone(_("The copy of a photo is gone."))
     except Exception as exc:
-        logger.exception("Submitting %s failed unexpectedly.", job.pk)
-        # Whatever broke, the request may be out.
-        kind = OutcomeUnknown if is_sent else NotTaken
-        outcome = kind(type(exc).__name__)
+        outcome = _not_sent(job, exc)
+    else:
+        outcome = await _send(ctx, job, order)
     ctx.reached("answered", job.pk)
     task = outcome.remote_id if isinstance(outcome, Submitted) else ""
     if task:  # Before the first write: a task that was paid for can be found whatever happens.
@@ -78,10 +66,7 @@ async def _order(ctx: Context, claimed: Claimed) -> Order:
     job, offer = claimed.job, claimed.offer
     files = claimed.files
     if not takes_uploads(job.account):
-        files = {
-            name: await ctx.slow.run(link_or_data, key, seconds=LINK_SECONDS)
-            for name, key in files.items()
-        }
+        files = await ctx.files.run(links_or_data, files)
     return Order(
         task=offer.task,
         files=files,
@@ -93,6 +78,31 @@ async def _order(ctx: Context, claimed: Claimed) -> Order:
     )
 
 
+async def _send(ctx: Context, job: Job, order: Order) -> Submitted | ProviderError:
+    """The one POST. Whatever breaks from here on, the request may be out."""
+    try:
+        async with asyncio.timeout(ctx.timing.submit):
+            return await ctx.client(job.account).submit(order)
+    except ProviderError as exc:
+        return exc
+    except TimeoutError:
+        return OutcomeUnknown(_("The provider did not answer in time."))
+    except Exception as exc:
+        logger.exception("Submitting %s failed unexpectedly.", job.pk)
+        return OutcomeUnknown(type(exc).__name__)
+
+
+def _not_sent(job: Job, failure: Exception) -> ProviderError:
+    """The order could not be made, so nothing was sent: the pictures are fitted anew, or later."""
+    if isinstance(failure, Missing):
+        return FileGone(_("The copy of a picture is gone."), code="copy_gone")
+    logger.error("The order of %s could not be made.", job.pk, exc_info=failure)
+    if isinstance(failure, StorageError | TimeoutError | OSError | OperationalError):
+        return NotTaken(_("The pictures could not be read from the storage."), code="storage")
+    # A mistake of ours that the same job would meet each time.
+    return FileGone(_("The order could not be made."), code="no_order")
+
+
 def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: datetime) -> None:
     """Write the answer on the attempt, always, and move the job if it still waits for it."""
     job = claimed.job
@@ -100,6 +110,7 @@ def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: da
         poll_at = first_poll_at(job, now)  # Reads many rows: not while writers wait.
         try:
             with changing(job):
+                lock(job)
                 _accept(claimed, outcome, now, poll_at)
             return
         except IntegrityError:
@@ -108,6 +119,7 @@ def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: da
                 _("The provider named a task that another job has."), trace_id=outcome.trace_id
             )
     with changing(job):
+        lock(job)
         _write_attempt(claimed, outcome, now)
         if isinstance(outcome, NotTaken):
             _put_back(claimed, outcome, now)
@@ -120,13 +132,14 @@ def record_outcome(claimed: Claimed, outcome: Submitted | ProviderError, now: da
 def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime) -> None:
     job, attempt = claimed.job, claimed.attempt
     _close_attempt(attempt, Attempt.Outcome.ACCEPTED, now, taken.trace_id, taken.remote_id)
-    if taken.charged is not None:
-        Attempt.objects.filter(pk=attempt.pk).update(provider_charged=taken.charged)
+    note_charge(job, taken.remote_id, taken.charged)
     note_success(job.pool)
+    # A call that came before the answer: the task may have ended already.
+    called_at = Attempt.objects.values_list("hint_due_at", flat=True).get(pk=attempt.pk)
     changes: dict[str, Any] = {
         "remote_id": taken.remote_id,
         "lease_until": None,
-        "due_at": poll_at,
+        "due_at": min(poll_at, called_at) if called_at is not None else poll_at,
         "step_failures": 0,
         "seen_running_at": None,
         "error": "",
@@ -142,7 +155,7 @@ def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:
     job = claimed.job
     if isinstance(failure, FileGone):
         if _forget_files(job) and job.step_failures < _GONE_TRIES:
-            _return_to_ready(job, now, step_failures=job.step_failures + 1)
+            _return_to_ready(job, failure, now, step_failures=job.step_failures + 1)
             return
         _refuse(claimed, Refused(failure.message, code=failure.code), now)
         return
@@ -150,6 +163,7 @@ def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:
     # Behind the jobs that wait already: the one place that is open next is for another's try.
     _return_to_ready(
         job,
+        failure,
         now,
         due_at=now + seconds(_STEP_BACK),
         error=failure.message[:300],
@@ -157,7 +171,7 @@ def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:
     )
 
 
-def _return_to_ready(job: Job, now: datetime, **changes: Any) -> None:
+def _return_to_ready(job: Job, failure: NotTaken, now: datetime, **changes: Any) -> None:
     back: dict[str, Any] = {
         "slot": None,
         "lease_until": None,
@@ -165,15 +179,20 @@ def _return_to_ready(job: Job, now: datetime, **changes: Any) -> None:
         "submitted_at": None,
         **changes,
     }
-    if advance(job, State.SUBMITTING, State.READY, at=now, **back):
+    why: dict[str, Any] = {"note": failure.message, "trace_id": failure.trace_id}
+    if advance(job, State.SUBMITTING, State.READY, at=now, **why, **back):
         return
     if _is_still_unknown(job):
-        advance(job, State.UNKNOWN, State.READY, at=now, **back)
+        advance(job, State.UNKNOWN, State.READY, at=now, **why, **back)
 
 
 def _refuse(claimed: Claimed, refusal: ProviderError, now: datetime) -> None:
     job = claimed.job
-    ending: dict[str, Any] = {"error": refusal.message[:300], "error_code": refusal.code[:40]}
+    ending: dict[str, Any] = {
+        "error": refusal.message[:300],
+        "error_code": refusal.code[:40],
+        "trace_id": refusal.trace_id,
+    }
     if end_job(job, State.SUBMITTING, State.FAILED, at=now, **ending):
         return
     if _is_still_unknown(job):
@@ -188,6 +207,7 @@ def _doubt(job: Job, doubt: ProviderError, now: datetime) -> None:
         State.UNKNOWN,
         at=now,
         note=doubt.message,
+        trace_id=doubt.trace_id,
         lease_until=None,
         due_at=now + seconds(job.pool.max_task_seconds),
         error=doubt.message[:300],

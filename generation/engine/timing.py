@@ -16,6 +16,8 @@ class Timing:
     tick: float = 1.0
     engine_lease: float = 5.0
     prepare: float = 180.0
+    # Putting the pictures of one order together, before anything is sent.
+    order: float = 30.0
     submit: float = 80.0
     # One status check, whatever the client's own limits are.
     poll: float = 60.0
@@ -30,6 +32,8 @@ class Timing:
     lost_probe: float = 600.0
     # 24 hours of answered probes; a provider that is down answers none and costs no job.
     lost_probes: int = 144
+    # Before a task that failed for free by a passing cause is run again; twice as long each time.
+    run_again: float = 5.0
     collect_age: float = 72 * HOUR
     prepare_tries: int = 12
     decode_tries: int = 3

@@ -6,9 +6,9 @@ from generation.models.jobs import (
     Job,
     JobEvent,
     JobInput,
-    Output,
     State,
 )
+from generation.models.outputs import Output
 from generation.models.providers import (
     EngineLease,
     Pool,

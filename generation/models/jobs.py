@@ -288,6 +288,9 @@ class Attempt(models.Model):
     hinted_remote_id = models.CharField(
         max_length=80, blank=True, help_text=_("Task id told by a webhook, not yet confirmed.")
     )
+    hint_due_at = models.DateTimeField(
+        null=True, help_text=_("When the latest webhook is looked into; no later one before that.")
+    )
     trace_id = models.CharField(max_length=100, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=300, blank=True)
@@ -313,7 +316,14 @@ class Attempt(models.Model):
                 name="generation_attempt_webhook_token_once",
             ),
         ]
-        indexes = [models.Index(fields=["-started_at"], name="generation_attempt_newest")]
+        indexes = [
+            models.Index(fields=["-started_at"], name="generation_attempt_newest"),
+            models.Index(
+                fields=["hint_due_at"],
+                condition=Q(hinted_remote_id__gt="", remote_id=""),
+                name="generation_attempt_hinted",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.job_id}"
@@ -340,73 +350,3 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id} {self.state}"
-
-
-class Output(models.Model):
-    """One result of a job. A row stands for every expected one from the launch on."""
-
-    class State(models.TextChoices):
-        EXPECTED = "expected", _("Expected")
-        DELIVERED = "delivered", _("Delivered")
-        FAILED = "failed", _("Failed, not charged")
-
-    class Verdict(models.TextChoices):
-        WAITING = "waiting", _("Waiting")
-        APPROVED = "approved", _("Approved")
-        REJECTED = "rejected", _("Rejected")
-        CHANGES_REQUESTED = "changes", _("Changes requested")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    team = models.ForeignKey(Team, models.PROTECT, related_name="outputs")
-    job = models.ForeignKey(Job, models.PROTECT, related_name="outputs")
-    index = models.PositiveSmallIntegerField()
-    state = models.CharField(max_length=10, choices=State, default=State.EXPECTED)
-    remote_id = models.CharField(max_length=80, blank=True)
-    error_code = models.CharField(max_length=40, blank=True)
-    error = models.CharField(max_length=300, blank=True)
-    asset = models.OneToOneField(Asset, models.PROTECT, null=True, related_name="output")
-    charged = models.BooleanField(default=False)
-    discarded = models.BooleanField(
-        default=False, help_text=_("Filed unseen: the job was cancelled after it was sent.")
-    )
-    verdict = models.CharField(max_length=10, choices=Verdict, default=Verdict.WAITING)
-    verdict_version = models.PositiveIntegerField(default=0)
-    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    decided_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["index"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["job", "index"], name="generation_output_index_once_per_job"
-            ),
-            models.CheckConstraint(
-                name="generation_output_delivered_has_asset",
-                condition=Q(state="delivered", asset__isnull=False)
-                | (~Q(state="delivered") & Q(asset__isnull=True)),
-            ),
-            models.CheckConstraint(
-                name="generation_output_decided_by_somebody_at_some_time",
-                condition=Q(verdict="waiting", decided_at__isnull=True)
-                | (~Q(verdict="waiting") & Q(decided_at__isnull=False)),
-            ),
-            models.CheckConstraint(
-                name="generation_output_only_delivered_is_decided",
-                condition=Q(verdict="waiting") | Q(state="delivered"),
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["team", "-decided_at", "-id"],
-                condition=Q(verdict="approved"),
-                name="generation_output_approved",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.letter} of {self.job_id}"
-
-    @property
-    def letter(self) -> str:
-        """A, B, C ...: how people name the results of a job."""
-        return chr(ord("A") + self.index)

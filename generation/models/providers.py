@@ -22,6 +22,9 @@ class ProviderAccount(models.Model):
     # Written through a form that never shows it; a key of the environment comes first.
     encrypted_key = models.TextField(blank=True, editable=False)
     key_set_at = models.DateTimeField(null=True, blank=True, editable=False)
+    key_refused_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("The provider refused the key, and took none since.")
+    )
     is_paused = models.BooleanField(
         default=False, help_text=_("An operator stopped it: nothing is sent until it is resumed.")
     )
@@ -33,6 +36,9 @@ class ProviderAccount(models.Model):
     closed_code = models.CharField(max_length=40, blank=True)
     closed_streak = models.PositiveSmallIntegerField(
         default=0, help_text=_("Closings in a row; sets how long the next one lasts.")
+    )
+    alerted_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When operators were told of the present closings.")
     )
     # The provider's own balance, in its credits: the operator's money, never a team's.
     balance_remaining = models.BigIntegerField(null=True, blank=True)

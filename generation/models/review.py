@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from generation.models.jobs import Output
+from generation.models.outputs import Output
 from teams.models import User
 
 

@@ -1,0 +1,53 @@
+"""Tells operators, once, that a provider takes no jobs until they act."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from generation.engine.context import logger
+from generation.models import ProviderAccount
+from generation.providers.errors import AccountClosed
+from generation.providers.registry import LABELS
+from teams.models import User
+
+
+def alert_operators(account: ProviderAccount, failure: AccountClosed, now: datetime) -> None:
+    """Queue one mail for as long as the account stays closed, in the caller's transaction.
+
+    It goes to ADMINS and to the staff. Every further failed trial only lengthens the pause.
+    """
+    is_first = ProviderAccount.objects.filter(pk=account.pk, alerted_at=None).update(alerted_at=now)
+    if not is_first:
+        return
+    provider = LABELS.get(account.provider, account.provider)
+    logger.error("%s takes no jobs: %s", account, failure.message)
+    address = settings.BASE_URL + reverse(
+        "admin:generation_provideraccount_change", args=[account.pk]
+    )
+    told = operators()
+    if not told:
+        return
+    send_mail(
+        _("%(provider)s takes no jobs") % {"provider": provider},
+        _(
+            "%(reason)s\n\n"
+            "Jobs for %(provider)s wait; nothing is lost and no team is charged. One job at a time "
+            "is tried with growing pauses, and all go on once the provider takes it.\n\n"
+            "The account: %(address)s"
+        )
+        % {"reason": failure.message, "provider": provider, "address": address},
+        None,
+        told,
+    )
+
+
+def operators() -> list[str]:
+    """The addresses of those who can do something about a provider's account."""
+    staff = User.objects.filter(is_staff=True, is_active=True).values_list("email", flat=True)
+    admins = [entry[1] if isinstance(entry, tuple) else entry for entry in settings.ADMINS]
+    return sorted({str(address) for address in (*admins, *staff) if address})
