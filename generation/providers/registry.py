@@ -14,6 +14,9 @@ SELLERPIC, FASHN = "sellerpic", "fashn"
 PROVIDERS = (SELLERPIC, FASHN)
 LABELS = {SELLERPIC: "SellerPic", FASHN: "FASHN"}
 
+# A header without a value cannot be sent, and would look like an answer that was lost; this one is
+# refused like any wrong key.
+_NO_KEY = "no-key"
 # ASSUMED: a task that is not done after this many seconds will not be seen by polling on.
 _IMAGE_SECONDS, _VIDEO_SECONDS = 900, 1800
 
@@ -37,6 +40,17 @@ def current_account(provider: str = SELLERPIC) -> ProviderAccount:
         elif any(getattr(pool, key) != value for key, value in limits.items()):
             Pool.objects.filter(pk=pool.pk).update(**limits)
     return account
+
+
+def prepare_accounts() -> list[ProviderAccount]:
+    """Make the rows of all accounts that the settings name, so that keys can be written for them.
+
+    Returns those that new jobs go to.
+    """
+    if settings.SANDBOX:
+        for provider in PROVIDERS:
+            _live_account(provider)
+    return [current_account(provider) for provider in PROVIDERS]
 
 
 def is_configured(provider: str) -> bool:
@@ -70,12 +84,20 @@ def takes_uploads(account: ProviderAccount) -> bool:
     return account.provider == SELLERPIC
 
 
-def client_for(account: ProviderAccount) -> Provider:
-    """A client that speaks for the account. Close it in the event loop that used it."""
+def has_webhooks(account: ProviderAccount) -> bool:
+    """Whether an order to the account may carry an address that is called when the task has ended."""
+    return account.provider == FASHN
+
+
+def client_for(account: ProviderAccount, *, key: str = "") -> Provider:
+    """A client that speaks for the account. Close it in the event loop that used it.
+
+    `key` is one to try out; otherwise the account's own is taken.
+    """
     from generation.providers.fashn import Fashn
     from generation.providers.sellerpic import SellerPic
 
-    key = key_of(account)
+    key = key or key_of(account) or _NO_KEY
     if account.provider == FASHN:
         return Fashn(
             account.base_url,
