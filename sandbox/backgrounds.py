@@ -45,9 +45,9 @@ def replace_background(
     return result
 
 
-def remove_background(photo: Image.Image) -> Image.Image:
-    """RGBA: the photo's subject alone."""
-    result = cut_out(photo, look_at(photo).subject)
+def remove_background(photo: Image.Image, mask: Image.Image | None = None) -> Image.Image:
+    """RGBA: the photo's subject alone, which `mask` shows or else is found."""
+    result = cut_out(photo, mask if mask is not None else look_at(photo).subject)
     sign(result)
     return result
 
@@ -94,7 +94,7 @@ def studio(size: tuple[int, int], colour: Color, variant: int = 0) -> Image.Imag
     return glow.resize(size, Image.Resampling.BICUBIC)
 
 
-def plain(size: tuple[int, int], colour: str) -> Image.Image:
+def one_colour(size: tuple[int, int], colour: str) -> Image.Image:
     """One colour (#rrggbb) all over."""
     digits = colour.lstrip("#")
     level = int(digits, 16) if len(digits) == 6 else 0xFFFFFF

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from sandbox.people import PEOPLE, PEOPLE_BY_KEY
-from sandbox.photos import open_mask, open_upright, reduced, save_picture
+from sandbox.backgrounds import (
+    drawn_backdrop,
+    from_picture,
+    one_colour,
+    remove_background,
+    replace_background,
+    studio,
+)
+from sandbox.casting import choose_person, like_photo
+from sandbox.cutouts import product_of
+from sandbox.edits import edit, main_colour
+from sandbox.new_people import Sitting, draw_person, draw_with_product
+from sandbox.people import PEOPLE_BY_KEY, Person
+from sandbox.photos import cover, open_mask, open_upright, reduced, save_picture
 from sandbox.plain_copies import make_plain
+from sandbox.product_shapes import shape_of
+from sandbox.reframing import reframe, size_of
 from sandbox.scenes import SCENES_BY_KEY
+from sandbox.segments import segment
 from sandbox.swap import swap_model
+from sandbox.try_on import put_on, try_on
+from sandbox.videos import make_video
+
+_USUAL_AREA, _MOST_AREA = 1_000_000, 4_200_000
+"""Pixels of a picture that is drawn from nothing: where nothing is said, and at most."""
+
+_FACE_AREA = 400_000
+"""Pixels to which the photo of a face is reduced before it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,11 @@ class Commission:
     seed: int = 0
 
     @property
+    def variant(self) -> int:
+        """Which of the pictures of this kind it is: those of one task and its repeats differ."""
+        return self.position + 2 * self.run + self.seed % 5 * 2
+
+    @property
     def prompt(self) -> str:
         return str(self.options.get("prompt") or "")
 
@@ -60,10 +88,9 @@ class Commission:
 
 def _swap(commission: Commission) -> Image.Image:
     photo = commission.photo()
-    person = PEOPLE_BY_KEY.get(commission.person) or PEOPLE[commission.seed % len(PEOPLE)]
     return swap_model(
         photo,
-        person,
+        _person(commission),
         position=commission.position,
         run=commission.run,
         mask=commission.mask(photo.size),
@@ -71,8 +98,145 @@ def _swap(commission: Commission) -> Image.Image:
     )
 
 
-TASKS: dict[str, Callable[[Commission], Image.Image]] = {"swap": _swap}
-"""Who draws what."""
+def _try_on(commission: Commission) -> Image.Image:
+    photo = commission.photo()
+    part = str(commission.options.get("part") or "")
+    garment = product_of(commission.pictures["garment"], part or "one_piece")
+    where = part or shape_of(garment, commission.prompt).where
+    if where not in ("top", "bottom", "one_piece"):
+        where = "top"
+    return try_on(photo, garment, where, commission.variant)
+
+
+def _accessory(commission: Commission) -> Image.Image:
+    photo = commission.photo()
+    mask = commission.mask(photo.size) or _centre(photo.size)
+    return put_on(photo, product_of(commission.pictures["product"]), mask, commission.variant)
+
+
+def _edit(commission: Commission) -> Image.Image:
+    photo = commission.photo()
+    context = commission.pictures.get("context")
+    return edit(
+        photo,
+        commission.prompt,
+        mask=commission.mask(photo.size),
+        context=product_of(context) if context else None,
+        variant=commission.variant,
+    )
+
+
+def _background(commission: Commission) -> Image.Image:
+    photo = commission.photo()
+    colour = commission.options.get("colour")
+    if colour:
+        behind = one_colour(photo.size, str(colour))
+    elif "background" in commission.pictures:
+        picture = open_upright(commission.pictures["background"])
+        behind = from_picture(picture, photo.size, commission.variant)
+    else:
+        behind = drawn_backdrop(
+            photo.size, scene=commission.scene, prompt=commission.prompt, variant=commission.variant
+        )
+    return replace_background(
+        photo,
+        behind,
+        mask=commission.mask(photo.size),
+        scale=float(commission.options.get("scale") or 1.0),
+        shadow=not colour,
+    )
+
+
+def _cutout(commission: Commission) -> Image.Image:
+    photo = commission.photo()
+    return remove_background(photo, commission.mask(photo.size))
+
+
+def _segment(commission: Commission) -> Image.Image:
+    return segment(
+        open_upright(commission.pictures["photo"]),
+        kind=str(commission.options.get("kind") or ""),
+        prompt=commission.prompt,
+        expand=int(commission.options.get("expand") or 0),
+    )
+
+
+def _product_to_model(commission: Commission) -> Image.Image:
+    if "photo" in commission.pictures:
+        garment = {**commission.pictures, "garment": commission.pictures["product"]}
+        return _try_on(replace(commission, pictures=garment))
+    return draw_with_product(
+        _sitting(commission, "3:4"), product_of(commission.pictures["product"])
+    )
+
+
+def _create_model(commission: Commission) -> Image.Image:
+    return draw_person(_sitting(commission, "1:1"))
+
+
+def _face_to_model(commission: Commission) -> Image.Image:
+    return draw_person(_sitting(commission, "2:3"), close=True)
+
+
+def _reframe(commission: Commission) -> Image.Image:
+    return reframe(
+        open_upright(commission.pictures["photo"]),
+        str(commission.options.get("ratio") or ""),
+        area=commission.area,
+        variant=commission.variant,
+    )
+
+
+def _sitting(commission: Commission, usual_ratio: str) -> Sitting:
+    """Who stands in front of what; the prompt's words and the reference pictures decide."""
+    ratio = str(commission.options.get("ratio") or usual_ratio)
+    size = size_of(ratio, min(commission.area or _USUAL_AREA, _MOST_AREA))
+    backdrop = None
+    if "background" in commission.pictures:
+        backdrop = cover(open_upright(commission.pictures["background"]), size)
+    elif commission.scene:
+        backdrop = drawn_backdrop(size, scene=commission.scene, variant=commission.variant)
+    elif "reference" in commission.pictures:
+        colour = main_colour(open_upright(commission.pictures["reference"]).convert("RGBA"))
+        backdrop = studio(size, colour, commission.variant)
+    return Sitting(
+        _person(commission), size, commission.prompt, backdrop, commission.variant, commission.seed
+    )
+
+
+def _person(commission: Commission) -> Person:
+    """The person named, or like the face given, or chosen by the prompt's words and the seed."""
+    if commission.person in PEOPLE_BY_KEY:
+        return PEOPLE_BY_KEY[commission.person]
+    face = commission.pictures.get("face")
+    # Both pictures of one task show the same person.
+    if face:
+        return like_photo(reduced(open_upright(face), _FACE_AREA), commission.seed, commission.run)
+    return choose_person(commission.prompt, commission.seed, commission.run)
+
+
+def _centre(size: tuple[int, int]) -> Image.Image:
+    mask = Image.new("L", size, 0)
+    width, height = size
+    box = (round(width * 0.3), round(height * 0.3), round(width * 0.7), round(height * 0.7))
+    mask.paste(255, box)
+    return mask
+
+
+TASKS: dict[str, Callable[[Commission], Image.Image]] = {
+    "swap": _swap,
+    "try_on": _try_on,
+    "accessory": _accessory,
+    "edit": _edit,
+    "background": _background,
+    "cutout": _cutout,
+    "segment": _segment,
+    "product_to_model": _product_to_model,
+    "create_model": _create_model,
+    "face_to_model": _face_to_model,
+    "reframe": _reframe,
+}
+"""Who draws what, apart from videos."""
 
 
 def make(commission: Commission, to: Path, *, plain: bool = False) -> str:
@@ -81,9 +245,25 @@ def make(commission: Commission, to: Path, *, plain: bool = False) -> str:
     `plain` makes a tinted copy with the mark within milliseconds, for load tests. Raises
     LookupError for an unknown task or a missing picture and OSError for one that cannot be read.
     """
+    if commission.task not in (*TASKS, "video"):
+        raise LookupError(f"There is no task {commission.task}.")
     if plain:
         return make_plain(
-            commission.task, dict(commission.pictures), dict(commission.options), to,
-            commission.position + 2 * commission.run + commission.seed,
-        )  # fmt: skip
+            commission.task, commission.pictures, commission.options, to, commission.variant
+        )
+    if commission.task == "video":
+        return _film(commission, to)
     return save_picture(TASKS[commission.task](commission), to, commission.options.get("format"))
+
+
+def _film(commission: Commission, to: Path) -> str:
+    end = commission.pictures.get("end")
+    make_video(
+        reduced(open_upright(commission.pictures["photo"]), _MOST_AREA),
+        to,
+        seconds=int(commission.options.get("seconds") or 5),
+        height=int(commission.options.get("height") or 720),
+        end=open_upright(end) if end else None,
+        variant=commission.variant,
+    )
+    return "mp4"

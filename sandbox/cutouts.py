@@ -45,13 +45,17 @@ def product_of(path: Path, part: str = "") -> Image.Image:
     """
     picture = reduced(open_cut_out(path), _WORKING_AREA)
     alpha = picture.getchannel("A")
-    if alpha.getextrema()[0] > 250:
+    if not any(alpha.histogram()[:250]):
         photo = picture.convert("RGB")
         findings = look_at(photo)
-        worn = bool(findings.faces) and bool(part)
-        alpha = find_clothing(findings, part) if worn else findings.subject
+        worn = findings.face is not None and bool(part)
+        alpha = find_clothing(findings, part) if worn else findings.product
         picture = cut_out(photo, alpha)
-    box = alpha.point([0] * 40 + [255] * 216).getbbox()
+    else:
+        # What is half clear in a cut-out is the shadow that it threw.
+        alpha = alpha.point([max(0, round((v - 150) * 255 / 105)) for v in range(256)])
+        picture.putalpha(alpha)
+    box = alpha.point([0] * 60 + [255] * 196).filter(ImageFilter.MedianFilter(3)).getbbox()
     return picture.crop(box) if box else picture
 
 

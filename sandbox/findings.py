@@ -52,9 +52,14 @@ class Findings:
         return find_subject(self.photo, likely)
 
     @cached_property
+    def product(self) -> Image.Image:
+        """A soft mask of what lies in the middle."""
+        return find_subject(self.photo)
+
+    @property
     def subject(self) -> Image.Image:
         """A soft mask of the person if there is one, else of the product."""
-        return self.person if self.shows_a_person else find_subject(self.photo)
+        return self.person if self.shows_a_person else self.product
 
     @cached_property
     def shows_a_person(self) -> bool:

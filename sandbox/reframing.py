@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from sandbox.findings import look_at
@@ -20,6 +22,13 @@ def ratio_of(text: str, otherwise: float) -> float:
         return float(across) / float(down)
     except (ValueError, ZeroDivisionError):
         return otherwise
+
+
+def size_of(ratio: str, area: float) -> tuple[int, int]:
+    """The pixel size of about `area` pixels in the ratio, sides in multiples of eight."""
+    wanted = min(max(ratio_of(ratio, 1.0), 0.2), 5.0)
+    width = math.sqrt(area * wanted)
+    return max(64, int(width / 8) * 8), max(64, int(width / wanted / 8) * 8)
 
 
 def reframe(

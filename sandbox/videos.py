@@ -50,7 +50,8 @@ def encode(frames: Iterable[Image.Image], to: Path, *, frames_per_second: int) -
                 stream.width, stream.height = picture.size
                 stream.pix_fmt = "yuv420p"
                 stream.thread_count = 1
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            frame = av.VideoFrame.from_image(picture)  # type: ignore[no-untyped-call]
+            container.mux(stream.encode(frame))
         if stream is not None:
             container.mux(stream.encode())
 

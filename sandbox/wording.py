@@ -70,7 +70,6 @@ PLACE_WORDS: Mapping[str, str] = {
     "shoe": "hands", "sneaker": "hands", "boot": "hands", "sandal": "hands", "heel": "hands",
     "bottle": "hands", "mug": "hands", "cup": "hands", "jar": "hands", "book": "hands",
     "watch": "hands", "phone": "hands", "box": "hands", "holding": "hands", "hold": "hands",
-    "wearing": "body", "wear": "body",
 }  # fmt: skip
 """Where on a person a product that is named goes, apart from `WORN_WORDS`."""
 
