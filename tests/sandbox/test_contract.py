@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import socket
 
 import httpx
 import pytest
 from PIL import Image
 
 from sandbox.wire import multipart_file
-from tests.sandbox.conftest import Provider, encoded, fetch, photo
+from tests.sandbox.conftest import KEY, Provider, encoded, fetch, photo
 
 
 def refusal(answer: httpx.Response) -> tuple[int, int]:
@@ -174,6 +175,46 @@ def test_ids_are_int64_strings(provider):
 @pytest.mark.parametrize("task_id", ["7", "x", "", "9" * 30])
 def test_an_unknown_task_is_404(provider, task_id):
     assert refusal(provider.http.get("/v1/api/generate", params={"id": task_id})) == (404, 404)
+
+
+def test_the_app_answers_in_process_as_over_a_port(provider):
+    transport = httpx.WSGITransport(provider.app)
+    with httpx.Client(transport=transport, base_url="http://sandbox.test", headers=KEY) as http:
+        near = Provider(provider.app, http, provider.clock, provider.closing)
+        task_id = near.start()
+        items = near.finish(task_id)
+        assert [item["status"] for item in items] == ["SUCCESS", "SUCCESS"]
+        link = near.download(items[0]["id"])["fileUrl"]
+        assert link.startswith("http://sandbox.test/files/results/")
+        assert Image.open(io.BytesIO(http.get(link).content)).format == "PNG"
+    assert [item["id"] for item in provider.status(task_id)] == [item["id"] for item in items]
+
+
+@pytest.mark.parametrize(
+    ("raw", "answer"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK"),
+        (b"GET /healthz HTTP/1.0\r\n\r\n", b"HTTP/1.1 200 OK"),
+        (b"HEAD /healthz HTTP/1.1\r\nConnection: close\r\n\r\n", b"HTTP/1.1 404 Not Found"),
+        (b"nonsense\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+        (b"GET /healthz HTTP/2.0\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+        (b"GET /healthz HTTP/1.1\r\nno colon\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+        (b"GET /" + b"x" * 65536 + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 400 Bad Request"),
+        (b"POST /x HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"HTTP/1.1 411 Length Required"),
+        (
+            b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 100 Continue",
+        ),
+        (
+            b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            b"HTTP/1.1 404 Not Found",
+        ),
+    ],
+)
+def test_requests_are_read_as_http_says(provider, raw, answer):
+    with socket.create_connection(("127.0.0.1", provider.http.base_url.port)) as connection:
+        connection.sendall(raw)
+        assert connection.recv(4096).startswith(answer + b"\r\n")
 
 
 def test_a_multipart_part_is_found_among_others():

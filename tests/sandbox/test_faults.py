@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import secrets
+import time
 
 import httpx
 import pytest
 from PIL import Image, UnidentifiedImageError
 
+from sandbox.app import create_app
 from sandbox.control import Control
-from sandbox.faults import DEFAULT_OPERATION
+from sandbox.faults import DEFAULT_OPERATION, read_file, read_order
 from sandbox.wire import Request
 from tests.sandbox.conftest import SANDBOX, Provider, fetch
 
@@ -25,6 +28,15 @@ def test_one_of_two_items_fails_and_costs_nothing(provider):
     assert provider.download(items[1]["id"])["status"] == "FAILED"
     again = provider.finish(provider.start())
     assert [item["status"] for item in again] == ["SUCCESS", "SUCCESS"]
+
+
+def test_the_last_of_four_items_can_fail(provider):
+    provider.fault("one_fails", item=3)
+    key = {"imageKey": provider.upload()}
+    answer = provider.generate("tryOnApparel", modelImageKey=provider.upload(), top=key)
+    items = provider.finish(provider.ok(answer)["id"])
+    assert [item["status"] for item in items] == ["SUCCESS"] * 3 + ["FAILED"]
+    assert provider.usage()["usage"] == 3
 
 
 def test_the_first_item_fails_if_told_so(provider):
@@ -182,6 +194,14 @@ def test_faults_strike_in_the_order_of_their_planning_and_can_be_cleared(provide
         {"kind": "one_fails", "item": 4},
         {"kind": "bad_gateway", "accepted": "yes"},
         {"kind": "slow", "on": "moon"},
+        {"kind": "busy", "rate": 1.5},
+        {"kind": "busy", "rate": True},
+        {"kind": "busy", "provider": "acme"},
+        {"kind": "dead_link", "provider": "fashn"},
+        {"kind": "early", "provider": "sellerpic"},
+        {"kind": "api_error"},
+        {"kind": "api_error", "code": "Nonsense"},
+        {"kind": "runtime_error", "name": "Nonsense"},
         {},
     ],
 )
@@ -190,6 +210,65 @@ def test_an_order_that_makes_no_sense_is_refused_with_a_sentence(provider, order
     assert answer.status_code == 400
     assert answer.json()["error"].endswith(".")
     assert provider.http.get("/__sandbox__/faults").json()["faults"] == []
+
+
+def test_a_rate_strikes_its_share_of_calls_and_always_the_same_ones(tmp_path):
+    def struck() -> list[bool]:
+        with create_app(tmp_path / secrets.token_hex(4), seed=7) as app:
+            app.store.plan_fault(read_order({"kind": "busy", "rate": 0.25}))
+            return [app.store.take_fault("sellerpic", "submit") is not None for _ in range(400)]
+
+    first = struck()
+    assert struck() == first
+    assert 70 < sum(first) < 130
+
+
+def test_a_rate_may_be_bounded_by_a_number_of_strikes(provider):
+    provider.fault("busy", rate=1, times=2)
+    provider.fault("out_of_credits", rate=0)
+    assert [provider.submit().json()["code"] for _ in range(3)] == [30003, 30003, 0]
+
+
+def test_a_fault_of_one_provider_leaves_the_other_alone(provider):
+    provider.fault("unauthorized", on="usage", provider="fashn")
+    assert provider.usage()["total"] == 100
+    assert provider.http.get("/v1/credits").status_code == 401
+    provider.fault("unauthorized", on="usage", provider="sellerpic")
+    assert provider.http.get("/v1/credits").status_code == 200
+    assert provider.http.get("/v1/api/usage").status_code == 401
+
+
+def test_a_slow_body_comes_in_drips_after_its_headers(provider):
+    provider.fault("slow_body", on="usage", seconds=0.3)
+    began = time.monotonic()
+    with provider.http.stream("GET", "/v1/api/usage") as answer:
+        headers_after = time.monotonic() - began
+        chunks = [time.monotonic() - began for _ in answer.iter_raw()]
+    assert answer.status_code == 200
+    assert headers_after < 0.25 < chunks[-1]
+    assert len(chunks) > 3
+
+
+def test_faults_can_be_read_from_a_file(tmp_path):
+    file = tmp_path / "faults.toml"
+    file.write_text(
+        '[[fault]]\nkind = "busy"\nrate = 0.5\nprovider = "fashn"\n'
+        '[[fault]]\nkind = "slow"\non = "status"\nseconds = 3\ntimes = 0\n'
+    )
+    assert [fault.as_json() for fault in read_file(file)] == [
+        {"kind": "busy", "on": "submit", "times": None, "provider": "fashn", "rate": 0.5},
+        {"kind": "slow", "on": "status", "times": None, "seconds": 3},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["[[fault", "fault = 3", "[fault]\nkind = 'busy'", "[[fault]]\nkind = 'storm'"]
+)
+def test_a_file_that_makes_no_sense_is_refused_with_its_name(tmp_path, text):
+    file = tmp_path / "faults.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"faults\.toml.*\.$"):
+        read_file(file)
 
 
 def test_every_kind_is_told(provider):

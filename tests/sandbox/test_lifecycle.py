@@ -6,17 +6,20 @@ import io
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from PIL import Image
 
+from sandbox.__main__ import main
 from sandbox.app import create_app
 from sandbox.server import serve_in_thread
-from tests.sandbox.conftest import KEY, encoded, fetch, photo, wait_for
+from tests.sandbox.conftest import KEY, SANDBOX, encoded, fetch, photo, wait_for
 
 
 def test_items_are_created_then_run_then_succeed_one_by_one(provider):
@@ -214,6 +217,79 @@ def test_a_taken_port_is_one_sentence_and_exit_1(tmp_path, provider):
     assert ended.returncode == 1
     assert ended.stderr.decode().startswith("The sandbox cannot start: ")
     assert ended.stderr.count(b"\n") == 1
+
+
+def test_a_sandbox_without_a_folder_leaves_nothing_behind(tmp_path):
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "unauthorized"\non = "usage"\n')
+    port = free_port()
+    command = [sys.executable, "-m", "sandbox", "--port", str(port), "--plain-pictures"]
+    process = subprocess.Popen(
+        [*command, "--seed", "7", "--faults", str(faults)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    url = f"http://127.0.0.1:{port}"
+    wait_for(lambda: answers(f"{url}/healthz"))
+    (folder,) = tmp_path.glob("sandbox-*")
+    assert (folder / "sandbox.sqlite3").exists()
+    with httpx.Client(base_url=url, headers=KEY) as http:
+        assert [http.get("/v1/api/usage").status_code for _ in range(2)] == [401, 200]
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == [faults]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--speed", "0"], "--speed must be more than 0."),
+        (["--balance", "-1"], "--balance must be 0 or more."),
+        (["--faults", "/nowhere/faults.toml"], "/nowhere/faults.toml cannot be read"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_with_a_sentence(capsys, arguments, sentence):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_what_another_version_left_is_dropped(tmp_path, caplog):
+    file = sqlite3.connect(tmp_path / "sandbox.sqlite3")
+    file.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, colour TEXT)")
+    file.commit()
+    file.close()
+    with create_app(tmp_path) as app:
+        assert app.store.tasks() == []
+    assert caplog.messages == ["The data of an older sandbox are dropped."]
+    caplog.clear()
+    create_app(tmp_path).close()
+    assert caplog.messages == []
+
+
+def test_what_ended_is_charged_once_whoever_asks_first(provider):
+    tasks = [provider.start() for _ in range(3)]
+    assert provider.app.room.wait_until_drawn()
+    store = provider.app.store
+    assert store.credits_promised(SANDBOX, provider.clock()) == 12
+    provider.clock.tick(20)
+    assert store.in_flight(SANDBOX, "general", provider.clock()) == 0
+    assert store.credits_promised(SANDBOX, provider.clock()) == 0
+    for _ in range(2):
+        assert provider.usage()["usage"] == 12
+    assert len(tasks) == provider.stats()["accepted"]
+
+
+def test_a_picture_that_cannot_be_drawn_fails_and_costs_nothing(provider):
+    key = provider.upload()
+    upload = provider.app.store.upload(key, SANDBOX)
+    provider.app.room.upload_path(upload.file).write_bytes(b"broken")
+    items = provider.finish(provider.start(modelImageKey=key))
+    assert [(item["status"], item["errorCode"]) for item in items] == [("FAILED", 99010)] * 2
+    assert provider.usage()["usage"] == 0
+    assert provider.app.store.credits_promised(SANDBOX, provider.clock()) == 0
 
 
 def test_connections_are_kept_alive(provider):
