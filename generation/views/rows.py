@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from catalog.models import Asset
 from generation.models import Attempt, Job, JobInput, Output, Preset, ProviderAccount, State
 from generation.models.jobs import JobQuerySet
-from generation.operations import OPERATIONS, Operation
+from generation.operations import OPERATIONS, Offer, Operation
 from teams.models import Team
 
 WAITING = (State.QUEUED, State.PREPARING, State.READY)
@@ -96,20 +96,48 @@ class JobRow:
         return str(self.operation.label) if self.operation else self.job.operation
 
     @cached_property
+    def offer(self) -> Offer | None:
+        """Which provider's way was chosen; None for one that this version no longer knows."""
+        return self.operation.offer(self.job.offer) if self.operation else None
+
+    @property
     def photo(self) -> Asset | None:
-        """The source photo. Needs `inputs` prefetched, as `job_rows` does."""
-        return next((entry.asset for entry in self.job.inputs.all() if entry.asset), None)
+        """The source photo: the first picture of the operation. None where it takes none."""
+        return self.pictures[0][1] if self.pictures else None
+
+    @cached_property
+    def pictures(self) -> list[tuple[str, Asset]]:
+        """The pictures that went in with the labels of their inputs, in the operation's order.
+
+        Needs `inputs` prefetched, as `job_rows` does.
+        """
+        given = {entry.name: entry.asset for entry in self.job.inputs.all() if entry.asset}
+        labels = {entry.name: str(entry.label) for entry in self.offer.inputs} if self.offer else {}
+        names = [name for name in labels if name in given]
+        names += [name for name in given if name not in labels]
+        return [(labels.get(name, name), given[name]) for name in names]
 
     @cached_property
     def presets(self) -> list[tuple[str, Preset]]:
         """The chosen presets with the label of their input."""
-        offer = self.operation.offer(self.job.offer) if self.operation else None
-        labels = {entry.name: str(entry.label) for entry in offer.inputs} if offer else {}
+        labels = {entry.name: str(entry.label) for entry in self.offer.inputs} if self.offer else {}
         return [
             (labels.get(entry.name, entry.name), entry.preset)
             for entry in self.job.inputs.all()
             if entry.preset
         ]
+
+    @cached_property
+    def settings(self) -> list[tuple[str, str]]:
+        """The settings that somebody chose, in words: label and value."""
+        chosen = []
+        for option in self.offer.options if self.offer else ():
+            value = self.job.options.get(option.name)
+            if value is None or value == option.default:
+                continue
+            words = dict(option.choices).get(value, _("Yes") if value is True else value)
+            chosen.append((str(option.label), str(words)))
+        return chosen
 
     @property
     def mark(self) -> str:
@@ -121,8 +149,9 @@ class JobRow:
 
     @property
     def settings_text(self) -> str:
-        """The names of the chosen presets: "Mei · Studio sage"."""
-        return " · ".join(str(preset) for _label, preset in self.presets)
+        """The names of the chosen presets, "Mei · Studio sage"; without any, the settings."""
+        words = [str(preset) for _label, preset in self.presets]
+        return " · ".join(words or [value for _label, value in self.settings])
 
     @cached_property
     def outputs(self) -> list[Output]:
@@ -134,7 +163,7 @@ class JobRow:
         """The product's name, or the photo's."""
         if self.job.product:
             return self.job.product.name
-        return self.photo.name if self.photo else _("Deleted photo")
+        return self.photo.name if self.photo else self.operation_label
 
     @property
     def tone(self) -> str:

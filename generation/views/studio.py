@@ -227,7 +227,7 @@ def _page(
             slots.append(_preset_slot(plan.account, entry, values, form=form))
     photo = next((slot.chosen for slot in slots if slot.is_photo), None)
     context = {
-        "operations": [OPERATIONS[name] for name in IN_STUDIO],
+        "operations": [(entry, _price(entry)) for entry in map(OPERATIONS.__getitem__, IN_STUDIO)],
         "operation": plan.operation,
         "offer": plan.offer,
         "account": plan.account,
@@ -267,9 +267,17 @@ def _plan(values: QueryDict) -> Plan:
     if name not in IN_STUDIO:
         raise Http404
     operation = OPERATIONS[name]
-    # Without any provider the page still shows what there would be; the launch says what is wrong.
-    offer = next(iter(offers_of(operation)), operation.offers[0])
+    offer = _usual_offer(operation)
     return Plan(operation, offer, current_account(offer.provider))
+
+
+def _usual_offer(operation: Operation) -> Offer:
+    # Without any provider the page still shows what there would be; the launch says what is wrong.
+    return next(iter(offers_of(operation)), operation.offers[0])
+
+
+def _price(operation: Operation) -> int:
+    return _usual_offer(operation).quote().total
 
 
 def _asked_input(values: QueryDict, *, pictures: bool) -> tuple[Plan, Input]:

@@ -257,6 +257,7 @@ def test_a_withdrawn_preset_is_refused(team, photo):
 def test_a_preset_of_the_sandbox_never_reaches_the_live_account(team, photo, settings):
     model = make_presets(1)[0]
     settings.SANDBOX = False
+    settings.SELLERPIC_API_KEY = "live"
 
     with pytest.raises(LaunchRefused, match="no longer offered"):
         launch_swap(team, photo=photo, model=model)
