@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from sandbox.findings import Findings
-from sandbox.regions import mask_of, parts, share, small_copy, without_holes
+from sandbox.regions import mask_of, parts, share, small_copy, wider, without_holes
 from sandbox.subjects import nearest_colour, palette_of, soft_edged
 
 _WHITE_ABOVE = [0] * 128 + [255] * 128
@@ -43,9 +43,7 @@ def find_clothing(findings: Findings, part: str) -> Image.Image:
         dressed = ImageChops.subtract(dressed, ImageChops.lighter(head, hair))
     core = _core(body, part, small.size, dressed)
     worn = palette_of(soft, ImageChops.darker(core, dressed))
-    others = ImageChops.subtract(
-        ImageChops.invert(core.filter(ImageFilter.MaxFilter(9))), _span(body, part, small.size)
-    )
+    others = ImageChops.subtract(ImageChops.invert(wider(core, 4)), _span(body, part, small.size))
     beside = ImageChops.lighter(others, ImageChops.invert(person))
     rest = palette_of(soft, ImageChops.lighter(beside, skin))
     near = nearest_colour(soft, worn)
@@ -54,9 +52,7 @@ def find_clothing(findings: Findings, part: str) -> Image.Image:
         nearer.filter(ImageFilter.BoxBlur(1)).point([0] * 126 + [255] * 130),
         near.point([255] * 12 + [0] * 244),
     )
-    beyond = ImageChops.darker(
-        near.point([255] * 6 + [0] * 250), dressed.filter(ImageFilter.MaxFilter(21))
-    )
+    beyond = ImageChops.darker(near.point([255] * 6 + [0] * 250), wider(dressed, 10))
     dressed = ImageChops.lighter(dressed, ImageChops.subtract(beyond, skin))
     mask = ImageChops.darker(ImageChops.darker(alike, dressed), _span(body, part, small.size))
     mask = mask.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.MinFilter(3))

@@ -22,7 +22,7 @@ from sandbox.cutouts import product_of
 from sandbox.edits import edit, main_colour
 from sandbox.new_people import Sitting, draw_person, draw_with_product
 from sandbox.people import PEOPLE_BY_KEY, Person
-from sandbox.photos import cover, open_mask, open_upright, reduced, save_picture
+from sandbox.photos import cover, open_cut_out, open_mask, open_upright, reduced, save_picture
 from sandbox.plain_copies import make_plain
 from sandbox.product_shapes import shape_of
 from sandbox.reframing import reframe, size_of
@@ -149,7 +149,11 @@ def _background(commission: Commission) -> Image.Image:
 
 def _cutout(commission: Commission) -> Image.Image:
     photo = commission.photo()
-    return remove_background(photo, commission.mask(photo.size))
+    mask = commission.mask(photo.size)
+    given = reduced(open_cut_out(commission.pictures["photo"]), commission.area).getchannel("A")
+    if mask is None and any(given.histogram()[:250]):
+        mask = given
+    return remove_background(photo, mask)
 
 
 def _segment(commission: Commission) -> Image.Image:

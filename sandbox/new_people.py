@@ -152,7 +152,9 @@ def _background(sitting: Sitting) -> Image.Image:
         return soft.resize(sitting.size) if soft.size != sitting.size else soft
     if first_named(sitting.prompt, SCENE_WORDS):
         return drawn_backdrop(sitting.size, prompt=sitting.prompt, variant=sitting.variant)
-    colour = sitting.chance("backdrop").choice((*_NEUTRALS, sitting.person.backdrop))
+    colours = (*_NEUTRALS, sitting.person.backdrop)
+    first = sitting.chance("backdrop").randrange(len(colours))
+    colour = colours[(first + 3 * sitting.variant) % len(colours)]
     return studio(sitting.size, colour, sitting.variant)
 
 

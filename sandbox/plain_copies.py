@@ -12,13 +12,15 @@ from sandbox.people import Color
 from sandbox.photos import save_picture, sign
 from sandbox.videos import encode
 
-_SIDE = 256
+_SIDE = 480
 """Longest side, in pixels, of a plain copy."""
 
 _TINTS: tuple[Color, ...] = (
     (255, 214, 190), (190, 220, 255), (214, 255, 200), (250, 200, 250), (255, 250, 180),
     (190, 250, 245), (255, 190, 190), (225, 225, 225),
 )  # fmt: skip
+PLAIN_TINTS = len(_TINTS)
+"""How many plain copies of one picture can be told apart."""
 
 
 def make_plain(

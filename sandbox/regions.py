@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from PIL import Image, ImageChops, ImageFilter
 
 _SIDE = 288
@@ -22,19 +20,61 @@ def enlarged(mask: Image.Image, size: tuple[int, int], blur: float) -> Image.Ima
     return mask.filter(ImageFilter.GaussianBlur(blur)).resize(size, Image.Resampling.BICUBIC)
 
 
+def wider(mask: Image.Image, pixels: int) -> Image.Image:
+    """The mask with its white grown by so many pixels to all sides, quickly."""
+    return mask.filter(ImageFilter.BoxBlur(pixels)).point([0] + [255] * 255)
+
+
 def share(mask: Image.Image) -> float:
     """How much of a mask is plain white (0 to 1)."""
     return mask.histogram()[255] / (mask.width * mask.height)
 
 
+def runs(mask: Image.Image) -> list[tuple[int, int]]:
+    """The white stretches of a mask row by row, as the indexes of first pixel and end."""
+    pixels = mask.point([0] * 128 + [255] * 128).tobytes()
+    width, found = mask.width, []
+    for row in range(0, len(pixels), width):
+        end, start = row + width, pixels.find(255, row, row + width)
+        while start >= 0:
+            stop = pixels.find(0, start, end)
+            stop = end if stop < 0 else stop
+            found.append((start, stop))
+            start = pixels.find(255, stop, end)
+    return found
+
+
+def _connected(mask: Image.Image) -> list[list[tuple[int, int]]]:
+    """The white stretches of each connected part, in the order of their first ones."""
+    found, width = runs(mask), mask.width
+    group = list(range(len(found)))
+
+    def first_of(number: int) -> int:
+        while group[number] != number:
+            group[number] = group[group[number]]
+            number = group[number]
+        return number
+
+    above = 0
+    for number, (start, stop) in enumerate(found):
+        # Stretches of the row above end before this one starts, touch it, or start after its end.
+        while found[above][1] <= start - width:
+            above += 1
+        other = above
+        while other < number and found[other][0] < stop - width:
+            one, two = first_of(number), first_of(other)
+            group[max(one, two)] = min(one, two)
+            other += 1
+    gathered: dict[int, list[tuple[int, int]]] = {}
+    for number, run in enumerate(found):
+        gathered.setdefault(first_of(number), []).append(run)
+    return list(gathered.values())
+
+
 def parts(mask: Image.Image) -> list[list[int]]:
-    """The connected white parts, each as the indexes of its pixels."""
-    width = mask.width
-    pixels = bytearray(mask.point([0] * 128 + [1] * 128).tobytes())
+    """The connected white parts, each as the indexes of its pixels in their order."""
     return [
-        _flood(pixels, start, width)
-        for start, value in enumerate(mask.tobytes())
-        if value > 127 and pixels[start] == 1
+        [index for start, stop in part for index in range(start, stop)] for part in _connected(mask)
     ]
 
 
@@ -67,31 +107,19 @@ def large_parts(mask: Image.Image, least: float) -> Image.Image:
     return Image.frombytes("L", mask.size, bytes(kept))
 
 
-def _flood(pixels: bytearray, start: int, width: int) -> list[int]:
-    """Indexes of the part around `start`, which is cleared on the way."""
-    value = pixels[start]
-    pixels[start] = 255
-    part, queue = [start], deque([start])
-    while queue:
-        index = queue.popleft()
-        column = index % width
-        for step in (-width, width, -1 if column else 0, 1 if column < width - 1 else 0):
-            near = index + step
-            if step and 0 <= near < len(pixels) and pixels[near] == value:
-                pixels[near] = 255
-                part.append(near)
-                queue.append(near)
-    return part
-
-
 def without_holes(mask: Image.Image) -> Image.Image:
     """The mask with every black part that does not reach its rim made white, the bottom apart."""
-    inverse = ImageChops.invert(mask)
     framed = Image.new("L", (mask.width + 2, mask.height + 1), 255)
-    framed.paste(inverse, (1, 1))
-    pixels = bytearray(framed.point([0] * 128 + [1] * 128).tobytes())
-    outside = bytearray(len(pixels))
-    for index in _flood(pixels, 0, framed.width):
-        outside[index] = 255
-    filled = ImageChops.invert(Image.frombytes("L", framed.size, bytes(outside)))
-    return filled.crop((1, 1, mask.width + 1, mask.height + 1))
+    framed.paste(ImageChops.invert(mask), (1, 1))
+    outside = reached(framed)
+    return ImageChops.invert(outside.crop((1, 1, mask.width + 1, mask.height + 1)))
+
+
+def reached(mask: Image.Image) -> Image.Image:
+    """The white part that the top left pixel belongs to, alone."""
+    pixels = bytearray(mask.width * mask.height)
+    for part in _connected(mask):
+        if part[0][0] == 0:
+            for start, stop in part:
+                pixels[start:stop] = b"\xff" * (stop - start)
+    return Image.frombytes("L", mask.size, bytes(pixels))

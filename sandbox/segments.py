@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops
 
 from sandbox.clothing import find_clothing
 from sandbox.findings import Findings, look_at
+from sandbox.regions import wider
 from sandbox.wording import WORN_WORDS, first_named, names_any
 
 
@@ -57,5 +58,4 @@ def _head(findings: Findings) -> Image.Image:
 def _moved(mask: Image.Image, pixels: int) -> Image.Image:
     if pixels < 0:
         return ImageChops.invert(_moved(ImageChops.invert(mask), -pixels))
-    wide = mask.filter(ImageFilter.BoxBlur(pixels))
-    return wide.point([0] + [255] * 255)
+    return wider(mask, pixels)

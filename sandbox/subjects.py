@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
 from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath
 
-from sandbox.regions import large_parts, parts, share, small_copy, without_holes
+from sandbox.regions import (
+    large_parts,
+    parts,
+    reached,
+    runs,
+    share,
+    small_copy,
+    wider,
+    without_holes,
+)
 
 _COLOURS = 10
 """Colours by which each of the two, subject and background, is known."""
+
+_SAMPLES = 8000
+"""Pixels from which a palette is taken, at most."""
 
 _ROUNDS = 3
 _MOSTLY = 0.72
@@ -122,9 +133,7 @@ def _shadows(soft: Image.Image, empty: Image.Image) -> Image.Image:
 def _beyond(empty: Image.Image) -> Image.Image:
     framed = Image.new("L", (empty.width + 2, empty.height + 2), 255)
     framed.paste(empty, (1, 1))
-    ImageDraw.floodfill(framed, (0, 0), 128)
-    reached = framed.crop((1, 1, empty.width + 1, empty.height + 1))
-    return reached.point([0 if v == 128 else 255 for v in _LEVELS])
+    return ImageChops.invert(reached(framed).crop((1, 1, empty.width + 1, empty.height + 1)))
 
 
 def _filled(mask: Image.Image, outside: Image.Image, least: float) -> Image.Image:
@@ -143,7 +152,7 @@ def _grown(
     soft: Image.Image, mask: Image.Image, middle: Image.Image, rim: Image.Image, trust: float
 ) -> Image.Image:
     """The pixels nearer to the colours inside the mask than to those outside it."""
-    away = mask.filter(ImageFilter.MaxFilter(9))
+    away = wider(mask, 4)
     without = palette_of(soft, ImageChops.lighter(ImageChops.invert(away), rim))
     own = palette_of(soft, mask.filter(ImageFilter.MinFilter(3)))
     nearer = ImageChops.subtract(nearest_colour(soft, without), nearest_colour(soft, own), 1.0, 128)
@@ -155,18 +164,20 @@ def _grown(
 
 def palette_of(picture: Image.Image, mask: Image.Image) -> list[tuple[int, ...]]:
     """The colours that stand for what the mask covers."""
-    raw, chosen = picture.tobytes(), mask.tobytes()
-    pixels = [raw[3 * i : 3 * i + 3] for i in compress(range(len(chosen)), map(_white, chosen))]
+    raw = picture.tobytes()
+    pixels = b"".join(raw[3 * start : 3 * stop] for start, stop in runs(mask))
     if not pixels:
         return [(128, 128, 128)]
-    row = Image.frombytes("RGB", (len(pixels), 1), b"".join(pixels))
+    row = Image.frombytes("RGB", (len(pixels) // 3, 1), pixels)
+    if row.width > _SAMPLES:
+        row = row.resize((_SAMPLES, 1), Image.Resampling.NEAREST)
     counted = row.quantize(_COLOURS, kmeans=1)
     colours = counted.getpalette() or []
     shares = counted.getcolors() or []
     return [
         tuple(colours[3 * int(index) : 3 * int(index) + 3])  # type: ignore[arg-type]
         for count, index in shares
-        if count >= 0.008 * len(pixels)
+        if count >= 0.008 * row.width
     ] or [(128, 128, 128)]
 
 
