@@ -34,6 +34,9 @@ UHD_SIDE = 4096
 DRAWING_FAILED = 99010
 """Emulator-only item error code: the sandbox itself could not draw the picture."""
 
+_PLAIN_VARIANTS = 8
+"""A plain picture shows its variant by one of so many tints."""
+
 _PLAIN_KEPT = 64
 """Plain pictures that are remembered, so that the same one need not be made again."""
 
@@ -215,7 +218,8 @@ class DrawingRoom:
         return made[0]
 
     def _link_plain(self, commission: Commission, item: Item) -> str:
-        key = repr(replace(commission, run=0, seed=0))
+        tint = commission.variant % _PLAIN_VARIANTS
+        key = repr((replace(commission, position=0, run=0, seed=0), tint))
         original = self._plain_made.get(key)
         if original is None or not original.exists():
             original = self.folder / "results" / f"plain-{item.id}"

@@ -54,7 +54,7 @@ class Submits:
             body = request.json_object()
         except ValueError as exc:
             raise Refused(BAD_REQUEST, "The body is not a JSON object.") from exc
-        keys = _judge(kind, body)
+        keys = _judge(kind, body, strict=self._sandbox.strict)
         pictures = {
             name: self._picture(kind, name, body, account)
             for name, key in keys.items()
@@ -194,8 +194,14 @@ class Submits:
         )
 
 
-def _judge(kind: TaskKind, body: dict[str, Any]) -> dict[str, Key]:
-    """The keys that are used, each with a value of its kind; raises Refused otherwise."""
+def _judge(kind: TaskKind, body: dict[str, Any], *, strict: bool) -> dict[str, Key]:
+    """The keys that are used, each with a value of its kind; raises Refused otherwise.
+
+    `strict` also refuses keys that the task does not take.
+    """
+    unknown = set(body) - {name.partition(".")[0] for name in kind.keys}
+    if strict and unknown:
+        raise Refused(BAD_REQUEST, f"{kind.path} takes no {min(unknown)}.")
     for name, key in kind.keys.items():
         value = value_at(body, name)
         if value is None or value == "":

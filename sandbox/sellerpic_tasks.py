@@ -210,7 +210,7 @@ _ALL = (
         {
             "imageKey": _image("photo"),
             "prompt": _prompt(),
-            "refImageKey": _image("reference", required=False),
+            "refImageKey": _image("context", required=False),
         },
         outputs=_always(1),  # ASSUMED: the page names 1 credit and no number of images.
         credits=_always(1),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from contextlib import ExitStack
 from typing import Any
 
 import av
+import httpx
 import pytest
 from PIL import Image, ImageDraw
 
+from sandbox.app import create_app
 from sandbox.sellerpic_tasks import REPLACE_TYPES, TASKS
-from tests.sandbox.conftest import Provider, encoded, fetch, photo
+from tests.sandbox.conftest import KEY, MovingClock, Provider, encoded, fetch, photo, wait_for
 from tests.sandbox.test_contract import refusal
 
 SIZE = (320, 400)
@@ -100,6 +103,37 @@ def test_a_picture_that_was_never_uploaded_is_no_such_file(provider, task):
     whole[name] = "UPLOAD/1/2026/01/01/nothing.png"
     assert refusal(provider.generate(task, **whole)) == (200, 99002)
     assert provider.stats()["accepted"] == 0
+
+
+def test_unknown_keys_are_ignored_unless_the_sandbox_is_strict(provider, tmp_path):
+    whole = body_of(provider, "instructEdit", colour="red")
+    provider.ok(provider.generate("instructEdit", **whole))
+    provider.app.strict = True
+    answer = provider.generate("instructEdit", **whole)
+    assert refusal(answer) == (200, 99001)
+    assert answer.json()["msg"] == "instructEdit takes no colour."
+    assert provider.stats()["accepted"] == 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_is_drawn_from_its_pictures(tmp_path, task):
+    with (
+        create_app(tmp_path, seconds=(0.01, 0.02)) as app,
+        httpx.Client(transport=httpx.WSGITransport(app), base_url="http://x", headers=KEY) as http,
+        ExitStack() as closing,
+    ):
+        provider = Provider(app, http, MovingClock(), closing)
+        started = provider.generate(task, **body_of(provider, task))
+        assert app.room.wait_until_drawn()
+        items = wait_for(
+            lambda: [
+                item
+                for item in provider.status(provider.ok(started)["id"])
+                if item["status"] not in {"CREATED", "RUNNING"}
+            ]
+        )
+        assert {item["status"] for item in items} == {"SUCCESS"}
+        assert len({http.get(item["fileUrl"]).content for item in items}) == len(items)
 
 
 # Try-On ---------------------------------------------------------------------------------------
@@ -252,7 +286,7 @@ def test_a_video_is_downloaded_as_mp4_and_converted_to_nothing_else(provider):
     assert (data["name"], data["status"]) == (f"{item['id']}.mp4", "SUCCESS")
     answer = fetch(data["fileUrl"])
     assert answer.headers["content-type"] == "video/mp4"
-    with av.open(io.BytesIO(answer.content)) as video:
+    with av.open(io.BytesIO(answer.content), "r") as video:
         assert next(video.decode(video=0)).width > 0
     for kind in ("gif", "webp"):
         params = {"id": item["id"], "downloadFormat": kind}
