@@ -9,27 +9,78 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from generation.models import ProviderAccount
+from generation.providers.errors import AccountClosed, OutOfCredits, ProviderError
 
 logger = logging.getLogger(__name__)
 
 SANDBOX_KEYS = {"sellerpic": "sandbox", "fashn": "fa-sandbox"}
+SETTINGS = {"sellerpic": "SELLERPIC_API_KEY", "fashn": "FASHN_API_KEY"}
+"""The variable that holds a provider's key."""
+MOST_LETTERS = 400
+
+
+class KeyFrom(StrEnum):
+    """Where the key of an account comes from."""
+
+    SANDBOX = "sandbox"
+    ENVIRONMENT = "environment"
+    ROW = "row"
+    UNREADABLE = "unreadable"
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What became of the stored keys: re-encrypted ones, and accounts whose key cannot be read."""
+
+    renewed: int
+    unreadable: tuple[str, ...]
 
 
 def key_of(account: ProviderAccount) -> str:
     """The key to speak for an account with; "" where there is none, or it cannot be read."""
     if account.is_sandbox:
         return SANDBOX_KEYS[account.provider]
-    return environment_key(account.provider) or _stored_key(account)
+    if key := environment_key(account.provider):
+        return key
+    key = _stored_key(account)
+    if account.encrypted_key and not key:
+        logger.warning("The stored key of %s cannot be read with PROVIDER_KEY_SECRETS.", account)
+    return key
 
 
 def environment_key(provider: str) -> str:
     """The key that the environment gives."""
-    return str(settings.FASHN_API_KEY if provider == "fashn" else settings.SELLERPIC_API_KEY)
+    return str(getattr(settings, SETTINGS[provider]) or "")
+
+
+def source_of(account: ProviderAccount) -> KeyFrom:
+    """Where `key_of` has its answer from."""
+    if account.is_sandbox:
+        return KeyFrom.SANDBOX
+    if environment_key(account.provider):
+        return KeyFrom.ENVIRONMENT
+    if not account.encrypted_key:
+        return KeyFrom.NOWHERE
+    return KeyFrom.ROW if _stored_key(account) else KeyFrom.UNREADABLE
+
+
+def can_store() -> bool:
+    """Whether there is a secret to encrypt keys with."""
+    return any(settings.PROVIDER_KEY_SECRETS)
+
+
+def is_readable(token: str) -> bool:
+    """Whether a stored key can be decrypted with the secrets at hand."""
+    return bool(_decrypted(token))
 
 
 def encrypt(key: str) -> str:
@@ -37,18 +88,63 @@ def encrypt(key: str) -> str:
     return _box().encrypt(key.encode()).decode()
 
 
+def well_formed(text: str) -> str:
+    """The key without the blanks that copying adds. Raises ValueError for what can be no key."""
+    key = text.strip()
+    # It travels in a header: letters, digits and signs of ASCII alone.
+    if not key or len(key) > MOST_LETTERS or not key.isascii() or not key.isprintable():
+        raise ValueError("not a key")
+    if " " in key:
+        raise ValueError("not a key")
+    return key
+
+
+def rotate_keys() -> Rotation:
+    """Encrypt every stored key with the first secret. Raises ValueError where there is none.
+
+    A key that is replaced at the same moment is left as it was written.
+    """
+    box = _box()
+    renewed = 0
+    unreadable = []
+    for account in ProviderAccount.objects.exclude(encrypted_key="").order_by("pk"):
+        token = account.encrypted_key
+        try:
+            fresh = box.rotate(token.encode()).decode()
+        except InvalidToken:
+            unreadable.append(str(account))
+            continue
+        rows = ProviderAccount.objects.filter(pk=account.pk, encrypted_key=token)
+        renewed += rows.update(encrypted_key=fresh)
+    return Rotation(renewed, tuple(unreadable))
+
+
+def note_key(account_id: int, failure: ProviderError | None, at: datetime) -> None:
+    """Keep in mind whether the provider took the account's key: from when on it refuses it.
+
+    `failure` is what the call ended with, None for a good answer. What says nothing about the key
+    (no connection, a redirect) changes nothing.
+    """
+    rows = ProviderAccount.objects.filter(pk=account_id)
+    if failure is None or isinstance(failure, OutOfCredits):
+        rows.filter(key_refused_at__isnull=False).update(key_refused_at=None)
+    elif isinstance(failure, AccountClosed) and not failure.code.startswith("http_3"):
+        rows.filter(key_refused_at=None).update(key_refused_at=at)
+
+
 def _stored_key(account: ProviderAccount) -> str:
-    if not account.encrypted_key:
-        return ""
+    return _decrypted(account.encrypted_key) if account.encrypted_key else ""
+
+
+def _decrypted(token: str) -> str:
     try:
-        return _box().decrypt(account.encrypted_key.encode()).decode()
+        return _box().decrypt(token.encode()).decode()
     except (InvalidToken, ValueError):
-        logger.warning("The stored key of %s cannot be read with PROVIDER_KEY_SECRETS.", account)
         return ""
 
 
 def _box() -> MultiFernet:
-    secrets = settings.PROVIDER_KEY_SECRETS
+    secrets = [secret for secret in settings.PROVIDER_KEY_SECRETS if secret]
     if not secrets:
         raise ValueError("PROVIDER_KEY_SECRETS is empty.")
     return MultiFernet([Fernet(_fernet_key(secret)) for secret in secrets])

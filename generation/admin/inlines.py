@@ -1,0 +1,69 @@
+"""Tables of rows that belong to another one, to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from generation.models import Attempt, JobEvent, JobInput, Output, Pool
+
+if TYPE_CHECKING:  # Generic for mypy only.
+    _Inline = admin.TabularInline[Any, Any]
+else:
+    _Inline = admin.TabularInline
+
+
+class ReadOnlyInline(_Inline):
+    """Rows that belong to a job or an account."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes."""
+        return False
+
+
+class InputInline(ReadOnlyInline):
+    """What went in."""
+
+    model = JobInput
+    fields = ("name", "asset", "preset", "sent_sha256", "file_key")
+
+
+class AttemptInline(ReadOnlyInline):
+    """The submits, with the ids that the provider's support asks for."""
+
+    model = Attempt
+    fields = (
+        "number", "outcome", "remote_id", "hinted_remote_id", "trace_id", "error_code", "error",
+        "provider_charged", "suspected_cost", "started_at", "ended_at",
+    )  # fmt: skip
+
+
+class OutputInline(ReadOnlyInline):
+    """What came back."""
+
+    model = Output
+    fields = ("index", "state", "remote_id", "error_code", "error", "charged", "verdict")
+
+
+class EventInline(ReadOnlyInline):
+    """The job's history: from which state to which, by which submit, and who did it."""
+
+    model = JobEvent
+    fields = ("at", "before", "state", "attempt", "remote_id", "trace_id", "note", "actor")
+
+
+class PoolInline(ReadOnlyInline):
+    """The account's concurrency pools; their limits come from the settings."""
+
+    model = Pool
+    fields = ("name", "slots", "min_poll_seconds", "max_task_seconds", "busy_until")

@@ -1,0 +1,1 @@
+"""What operators see of provider accounts and do with them: keys, pauses, traffic, costs."""

@@ -1,0 +1,174 @@
+"""What an operator does with a provider account: write its key, pause it, let it try again.
+
+Every change leaves an entry in the audit trail. A key itself is written nowhere but into its row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from generation.models import ProviderAccount
+from generation.providers.base import Balance
+from generation.providers.errors import AccountClosed, OutOfCredits, ProviderError
+from generation.providers.keys import can_store, encrypt, environment_key, well_formed
+from generation.providers.registry import client_for
+from generation.tasks import send_wake_hint
+from teams.audit import record
+from teams.models import User
+
+TRY_SECONDS = 8.0
+"""How long the page waits for the provider's word about a new key."""
+
+
+class Verdict(StrEnum):
+    """What the provider says to a key."""
+
+    WORKS = "works"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a key fared. `reason` says why it does not work, `balance` is what the provider told."""
+
+    verdict: Verdict
+    reason: str = ""
+    balance: Balance | None = None
+
+
+class KeyNotSaved(Exception):
+    """The key was not stored and the one from before stays; the message says why."""
+
+
+@sensitive_variables()
+def save_key(
+    account: ProviderAccount, text: str, *, by: User, even_if_refused: bool = False
+) -> Trial:
+    """Try a key at the provider and store it, encrypted; the engine takes it up within seconds.
+
+    One that the provider refuses is stored only `even_if_refused`; one that it says nothing about
+    is stored. Waits for the provider up to `TRY_SECONDS`. Raises KeyNotSaved.
+    """
+    key = _storable(account, text)
+    trial = try_key(account, key)
+    if trial.verdict is Verdict.REFUSED and not even_if_refused:
+        raise KeyNotSaved(_("%(reason)s Nothing was saved.") % {"reason": trial.reason})
+    at = now()
+    changes: dict[str, object] = {
+        "encrypted_key": encrypt(key),
+        "key_set_at": at,
+        "key_refused_at": at if trial.verdict is Verdict.REFUSED else None,
+    }
+    if trial.balance is not None:
+        changes.update(
+            balance_remaining=trial.balance.remaining,
+            balance_total=trial.balance.total,
+            balance_at=at,
+        )
+    if trial.verdict is not Verdict.REFUSED:
+        # The next job tries at once; the streak stays, so that it tries alone.
+        changes["closed_until"] = None
+    with transaction.atomic():
+        ProviderAccount.objects.filter(pk=account.pk).update(**changes)
+        _note(account, by, "provider.key_stored", trial=trial.verdict.value)
+    return trial
+
+
+def remove_key(account: ProviderAccount, *, by: User) -> bool:
+    """Forget the stored key. False: there was none."""
+    with transaction.atomic():
+        removed = (
+            ProviderAccount.objects.filter(pk=account.pk)
+            .exclude(encrypted_key="")
+            .update(encrypted_key="", key_set_at=None, key_refused_at=None)
+        )
+        if removed:
+            _note(account, by, "provider.key_removed")
+    return bool(removed)
+
+
+def pause(account: ProviderAccount, *, by: User) -> bool:
+    """Send nothing more to the account; what is there already is still collected."""
+    return _set_paused(account, True, by, "provider.paused")
+
+
+def resume(account: ProviderAccount, *, by: User) -> bool:
+    """Send to the account again. False: it was not paused."""
+    return _set_paused(account, False, by, "provider.resumed")
+
+
+def try_now(account: ProviderAccount, *, by: User) -> bool:
+    """Let the next job try a closed account at once. False: it was not closed."""
+    with transaction.atomic():
+        moved = (
+            ProviderAccount.objects.filter(pk=account.pk)
+            .exclude(closed_until=None)
+            .update(closed_until=None)
+        )
+        if moved:
+            _note(account, by, "provider.tried_again")
+    return bool(moved)
+
+
+@sensitive_variables()
+def try_key(account: ProviderAccount, key: str) -> Trial:
+    """Ask for the balance with a key. No transaction may be open: the provider may be slow."""
+    try:
+        balance = asyncio.run(_balance_with(account, key))
+    except OutOfCredits as exc:
+        return Trial(Verdict.WORKS, exc.message)
+    except AccountClosed as exc:
+        return Trial(Verdict.REFUSED, exc.message)
+    except ProviderError as exc:
+        return Trial(Verdict.UNANSWERED, exc.message)
+    except TimeoutError:
+        reason = _("The provider said nothing within %(seconds)d seconds.")
+        return Trial(Verdict.UNANSWERED, reason % {"seconds": TRY_SECONDS})
+    return Trial(Verdict.WORKS, balance=balance)
+
+
+async def _balance_with(account: ProviderAccount, key: str) -> Balance:
+    client = client_for(account, key=key)
+    try:
+        async with asyncio.timeout(TRY_SECONDS):
+            return await client.balance()
+    finally:
+        await client.aclose()
+
+
+def _storable(account: ProviderAccount, text: str) -> str:
+    if account.is_sandbox:
+        raise KeyNotSaved(_("The sandbox has a key of its own."))
+    if environment_key(account.provider):
+        raise KeyNotSaved(_("The environment gives a key, and it wins. Nothing was saved."))
+    if not can_store():
+        raise KeyNotSaved(_("PROVIDER_KEY_SECRETS is empty, so that no key can be stored."))
+    try:
+        return well_formed(text)
+    except ValueError:
+        raise KeyNotSaved(
+            _("That is no key: paste it whole, without blanks. Nothing was saved.")
+        ) from None
+
+
+def _set_paused(account: ProviderAccount, to: bool, by: User, action: str) -> bool:
+    with transaction.atomic():
+        moved = ProviderAccount.objects.filter(pk=account.pk, is_paused=not to).update(is_paused=to)
+        if moved:
+            _note(account, by, action)
+    return bool(moved)
+
+
+def _note(account: ProviderAccount, by: User, action: str, **data: str) -> None:
+    record(team=None, actor=by, action=action, subject=str(account), **data)
+    hint: Callable[[], None] = send_wake_hint
+    transaction.on_commit(hint, robust=True)

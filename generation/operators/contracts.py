@@ -1,0 +1,38 @@
+"""What is offered on an assumption: contracts that no page of a vendor confirms, and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from generation.operations import OPERATIONS, Offer, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """One offer, what about it is assumed, and whether teams can launch it now."""
+
+    operation: Operation
+    offer: Offer
+    is_contract_assumed: bool
+    is_price_assumed: bool
+    is_offered: bool
+
+
+def unconfirmed_offers(configured: Collection[str]) -> list[Unconfirmed]:
+    """The rows of the table that rest on an assumption. `configured` are providers with a key."""
+    return [
+        Unconfirmed(
+            operation=operation,
+            offer=offer,
+            is_contract_assumed=not offer.is_confirmed,
+            is_price_assumed=offer.price.is_assumed,
+            is_offered=offer.provider in configured
+            and (offer.is_confirmed or settings.UNCONFIRMED_OPERATIONS),
+        )
+        for operation in OPERATIONS.values()
+        for offer in operation.offers
+        if not offer.is_confirmed or offer.price.is_assumed
+    ]

@@ -1,0 +1,153 @@
+"""The providers' page as a whole: every account with its state, traffic and costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Max
+
+from generation.engine.heartbeat import worker_is_alive
+from generation.models import Attempt, Job, ProviderAccount, State
+from generation.operators.contracts import Unconfirmed, unconfirmed_offers
+from generation.operators.costs import CostLine, cost_lines
+from generation.operators.traffic import Outcomes, PoolLine, outcomes, pool_lines
+from generation.operators.words import KeyFacts, Standing, breaker_of, key_facts, standing_of
+from generation.providers.keys import KeyFrom, source_of
+from generation.providers.registry import LABELS, prepare_accounts
+from teams.models import AuditEntry
+
+MOST_JOBS = 25
+"""Unknown and lost jobs shown; the list of jobs has the rest."""
+_MOST_ACCOUNTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One account."""
+
+    account: ProviderAccount
+    label: str
+    is_current: bool
+    standing: Standing
+    breaker: str
+    is_closed: bool
+    key: KeyFacts
+    pools: tuple[PoolLine, ...]
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class SilentJob:
+    """A job that the provider does not answer for, with its last submit."""
+
+    job: Job
+    label: str
+    attempt: Attempt | None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether its task is known and silent; else nobody knows whether it was taken."""
+        return self.job.state == State.LOST
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything on it. `more_silent`: there are more unknown and lost jobs than are shown."""
+
+    sections: tuple[Section, ...]
+    silent: tuple[SilentJob, ...]
+    more_silent: bool
+    contracts: tuple[Unconfirmed, ...]
+    costs: tuple[CostLine, ...]
+    is_worker_alive: bool
+
+
+def read_page(at: datetime) -> Page:
+    """Read the page in a number of queries that does not depend on how much there is."""
+    current = prepare_accounts()
+    in_use = [account.pk for account in current]
+    accounts = sorted(
+        ProviderAccount.objects.order_by("-pk")[:_MOST_ACCOUNTS],
+        key=lambda account: (account.pk not in in_use, account.provider != "sellerpic", account.pk),
+    )
+    pools = pool_lines(accounts, at)
+    ended = outcomes(accounts, at)
+    paused = _paused_by(accounts)
+    sections = []
+    for account in accounts:
+        source = source_of(account)
+        is_current = account.pk in in_use
+        sections.append(
+            Section(
+                account=account,
+                label=label_of(account),
+                is_current=is_current,
+                standing=standing_of(
+                    account,
+                    is_current=is_current,
+                    sandbox=settings.SANDBOX,
+                    source=source,
+                    paused_by=paused.get(str(account)),
+                    at=at,
+                ),
+                breaker=breaker_of(account, at),
+                is_closed=account.closed_until is not None and account.closed_until > at,
+                key=key_facts(account, source),
+                pools=tuple(pools.get(account.pk, ())),
+                outcomes=ended.get(account.pk, Outcomes()),
+            )
+        )
+    silent = _silent_jobs()
+    configured = {a.provider for a in current if _has_key(a)}
+    return Page(
+        sections=tuple(sections),
+        silent=tuple(silent[:MOST_JOBS]),
+        more_silent=len(silent) > MOST_JOBS,
+        contracts=tuple(unconfirmed_offers(configured)),
+        costs=tuple(cost_lines(accounts, at)),
+        is_worker_alive=worker_is_alive(at),
+    )
+
+
+def label_of(account: ProviderAccount) -> str:
+    """The provider's name as people know it."""
+    return LABELS.get(account.provider, account.provider)
+
+
+def _has_key(account: ProviderAccount) -> bool:
+    return source_of(account) not in (KeyFrom.NOWHERE, KeyFrom.UNREADABLE)
+
+
+def _paused_by(accounts: list[ProviderAccount]) -> dict[str, tuple[str, datetime]]:
+    """Who paused each account last, by the account's name in the audit trail."""
+    newest = (
+        AuditEntry.objects.filter(
+            action="provider.paused", subject__in=[str(account) for account in accounts]
+        )
+        .order_by()
+        .values("subject")
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    rows = AuditEntry.objects.filter(pk__in=newest).values_list("subject", "actor", "at")
+    return {subject: (actor, at) for subject, actor, at in rows}
+
+
+def _silent_jobs() -> list[SilentJob]:
+    """The oldest jobs that are unknown or lost, and one more than are shown."""
+    jobs = list(
+        Job.objects.unfinished()
+        .filter(state__in=(State.UNKNOWN, State.LOST))
+        .select_related("team", "account")
+        .order_by("created_at", "pk")[: MOST_JOBS + 1]
+    )
+    attempts = {
+        (attempt.job_id, attempt.number): attempt
+        for attempt in Attempt.objects.filter(job__in=jobs)
+    }
+    return [
+        SilentJob(job, label_of(job.account), attempts.get((job.pk, job.attempt_count)))
+        for job in jobs
+    ]

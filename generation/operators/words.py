@@ -1,0 +1,135 @@
+"""Sentences about a provider account: whether it takes jobs, its key, its breaker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from generation.models import ProviderAccount
+from generation.providers.keys import SETTINGS, KeyFrom, can_store
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an account takes jobs. `tone` is good, warning, bad or quiet."""
+
+    tone: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What may be told of a key, which is never the key or a part of it.
+
+    `hint` says what to do about it, `has_stored` that there is one to remove, `may_write` that a
+    new one can be stored.
+    """
+
+    tone: str
+    sentence: str
+    hint: str
+    has_stored: bool
+    may_write: bool
+
+
+def when(moment: datetime) -> str:
+    """A moment as people read it, in their own zone."""
+    return date_format(localtime(moment), "DATETIME_FORMAT")
+
+
+def standing_of(
+    account: ProviderAccount,
+    *,
+    is_current: bool,
+    sandbox: bool,
+    source: KeyFrom,
+    paused_by: tuple[str, datetime] | None,
+    at: datetime,
+) -> Standing:
+    """The one sentence about an account. `paused_by` is who paused it and when, if that is known."""
+    if not is_current:
+        return Standing(
+            "quiet",
+            _("Gets no new jobs: the sandbox stands in for it (SANDBOX).")
+            if sandbox and not account.is_sandbox
+            else _("Gets no new jobs: the settings name another address."),
+        )
+    if source is KeyFrom.NOWHERE:
+        return Standing("bad", _("Takes no jobs: there is no key."))
+    if source is KeyFrom.UNREADABLE:
+        return Standing("bad", _("Takes no jobs: its stored key cannot be read."))
+    if account.is_paused:
+        if paused_by is None:
+            return Standing("warning", _("Paused: jobs wait, and nothing is sent."))
+        words = {"who": paused_by[0], "when": when(paused_by[1])}
+        return Standing(
+            "warning",
+            _("Paused by %(who)s on %(when)s: jobs wait, and nothing is sent.") % words,
+        )
+    if account.closed_until is not None and account.closed_until > at:
+        reason = {"when": when(account.closed_until), "reason": account.closed_reason}
+        return Standing("bad", _("Closed until %(when)s: %(reason)s") % reason)
+    if account.closed_streak:
+        reason = {"reason": account.closed_reason}
+        return Standing("warning", _("The next job tries it alone. Last time: %(reason)s") % reason)
+    return Standing("good", _("Takes jobs."))
+
+
+def breaker_of(account: ProviderAccount, at: datetime) -> str:
+    """The state of the breaker in the words of the documentation."""
+    failures = ngettext(
+        "%(n)d closing in a row, code %(code)s",
+        "%(n)d closings in a row, code %(code)s",
+        account.closed_streak,
+    ) % {"n": account.closed_streak, "code": account.closed_code or _("none")}
+    if account.closed_until is not None and account.closed_until > at:
+        until = {"when": when(account.closed_until), "failures": failures}
+        return _("Open until %(when)s (%(failures)s)") % until
+    if account.closed_streak:
+        return _("Half open: one job tries (%(failures)s)") % {"failures": failures}
+    return _("At rest")
+
+
+def key_facts(account: ProviderAccount, source: KeyFrom) -> KeyFacts:
+    """Where the key comes from, since when, whether it was refused, and what can be done."""
+    variable = SETTINGS[account.provider]
+    has_stored = bool(account.encrypted_key) and not account.is_sandbox
+    may_write = source not in (KeyFrom.SANDBOX, KeyFrom.ENVIRONMENT) and can_store()
+    tone, sentence, hint = "good", "", ""
+    stored_on = when(account.key_set_at) if account.key_set_at else _("an unknown day")
+    match source:
+        case KeyFrom.SANDBOX:
+            tone, sentence = "quiet", _("The sandbox's own; nothing is paid.")
+        case KeyFrom.ENVIRONMENT:
+            sentence = _("From the environment (%(variable)s).") % {"variable": variable}
+            hint = _("It wins over a key that is written here. Take it away there to write one.")
+            if has_stored:
+                hint = _(
+                    "It wins over the key that was stored here on %(when)s, which is not used."
+                ) % {"when": stored_on}
+        case KeyFrom.ROW:
+            sentence = _("Stored on %(when)s, encrypted.") % {"when": stored_on}
+        case KeyFrom.UNREADABLE:
+            tone = "bad"
+            sentence = _("Stored on %(when)s, and no secret of PROVIDER_KEY_SECRETS opens it.") % {
+                "when": stored_on
+            }
+            hint = _("Put the secret back that it was stored with, or write the key again.")
+        case KeyFrom.NOWHERE:
+            tone, sentence = "bad", _("None.")
+    if not hint and not account.is_sandbox and not can_store():
+        hint = _(
+            "Set %(variable)s, or set PROVIDER_KEY_SECRETS so that keys can be written here."
+        ) % {"variable": variable}
+    if account.key_refused_at and source is not KeyFrom.NOWHERE:
+        tone = "bad"
+        refused = _("Refused by the provider since %(when)s.") % {
+            "when": when(account.key_refused_at)
+        }
+        sentence = f"{sentence} {refused}"
+    return KeyFacts(tone, sentence, hint, has_stored, may_write)

@@ -1,0 +1,164 @@
+"""Provider keys: which one is taken, how they are kept, and how their secrets are rotated."""
+
+from __future__ import annotations
+
+import asyncio
+from io import StringIO
+
+import pytest
+from cryptography.fernet import MultiFernet
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from generation.models import ProviderAccount
+from generation.providers.base import Order
+from generation.providers.errors import AccountClosed
+from generation.providers.keys import KeyFrom, encrypt, key_of, rotate_keys, source_of
+from generation.providers.registry import client_for
+from sandbox.app import create_app
+from sandbox.server import serve_in_thread
+
+pytestmark = pytest.mark.django_db
+
+OLD, NEW = "old-secret-" + "o" * 32, "new-secret-" + "n" * 32
+
+
+@pytest.fixture
+def account(settings) -> ProviderAccount:
+    settings.SANDBOX = False
+    settings.SELLERPIC_API_KEY = ""
+    settings.PROVIDER_KEY_SECRETS = [OLD]
+    return ProviderAccount.objects.create(
+        provider="sellerpic",
+        base_url="https://api.sellerpic.ai",
+        encrypted_key=encrypt("sp-stored"),
+    )
+
+
+def rotate() -> str:
+    out = StringIO()
+    call_command("rotate_provider_keys", stdout=out)
+    return out.getvalue()
+
+
+def test_a_key_of_the_environment_wins_over_a_stored_one(account, settings):
+    assert (key_of(account), source_of(account)) == ("sp-stored", KeyFrom.ROW)
+
+    settings.SELLERPIC_API_KEY = "sp-environment"
+
+    assert (key_of(account), source_of(account)) == ("sp-environment", KeyFrom.ENVIRONMENT)
+
+
+def test_the_stored_text_does_not_hold_the_key(account):
+    assert "sp-stored" not in account.encrypted_key
+    assert encrypt("sp-stored") != account.encrypted_key, "the same key looks different each time"
+
+
+def test_without_its_secret_a_stored_key_is_none_and_the_log_says_so(account, settings, caplog):
+    settings.PROVIDER_KEY_SECRETS = [NEW]
+
+    assert (key_of(account), source_of(account)) == ("", KeyFrom.UNREADABLE)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "The stored key of sellerpic at https://api.sellerpic.ai cannot be read with "
+        "PROVIDER_KEY_SECRETS."
+    ]
+
+
+def test_the_sandbox_needs_no_key(settings):
+    settings.FASHN_API_KEY = "fa-environment"
+    account = ProviderAccount(provider="fashn", base_url="http://127.0.0.1:1", is_sandbox=True)
+
+    assert (key_of(account), source_of(account)) == ("fa-sandbox", KeyFrom.SANDBOX)
+
+
+def test_rotation_makes_the_old_secret_needless(account, settings):
+    settings.PROVIDER_KEY_SECRETS = [NEW, OLD]
+    stored_at = account.key_set_at
+
+    assert rotate() == "Stored keys encrypted with the first secret: 1.\n"
+
+    settings.PROVIDER_KEY_SECRETS = [NEW]
+    account.refresh_from_db()
+    assert (key_of(account), account.key_set_at) == ("sp-stored", stored_at)
+
+
+def test_rotation_leaves_what_it_cannot_read_and_says_which(account, settings):
+    settings.PROVIDER_KEY_SECRETS = [NEW]
+
+    with pytest.raises(CommandError, match=r"opens the key of sellerpic at https://api\.seller"):
+        rotate()
+
+    fresh = ProviderAccount.objects.get(pk=account.pk)
+    assert fresh.encrypted_key == account.encrypted_key
+
+
+def test_rotation_without_a_secret_is_refused(account, settings):
+    settings.PROVIDER_KEY_SECRETS = []
+
+    with pytest.raises(CommandError, match="PROVIDER_KEY_SECRETS is empty"):
+        rotate()
+
+    assert ProviderAccount.objects.get(pk=account.pk).encrypted_key == account.encrypted_key
+
+
+def test_rotation_never_undoes_a_key_that_is_written_meanwhile(account, settings, monkeypatch):
+    settings.PROVIDER_KEY_SECRETS = [NEW, OLD]
+    rotate_token = MultiFernet.rotate
+
+    def replaced_meanwhile(box, token):
+        ProviderAccount.objects.update(encrypted_key=encrypt("sp-newer"))
+        return rotate_token(box, token)
+
+    monkeypatch.setattr(MultiFernet, "rotate", replaced_meanwhile)
+
+    assert rotate_keys().renewed == 0
+
+    account.refresh_from_db()
+    assert key_of(account) == "sp-newer"
+
+
+def test_an_order_without_a_key_is_refused_and_never_counts_as_lost(account, settings, tmp_path):
+    settings.PROVIDER_KEY_SECRETS = []
+    with (
+        create_app(tmp_path / "sandbox", plain=True) as app,
+        serve_in_thread(app) as server,
+    ):
+        account.base_url = server.url
+        order = Order("swapModel", {"model_image": "UPLOAD/x.jpg"}, {"model": "1"})
+
+        async def submit() -> None:
+            client = client_for(account)
+            try:
+                await client.submit(order)
+            finally:
+                await client.aclose()
+
+        with pytest.raises(AccountClosed, match="SellerPic refuses the key"):
+            asyncio.run(submit())
+
+
+def test_the_engine_takes_up_a_replaced_key_without_a_restart(account, tmp_path):
+    from generation.engine.context import Context
+
+    made: list[str] = []
+
+    class Client:
+        async def aclose(self) -> None:
+            made.append("closed")
+
+    def connect(of: ProviderAccount) -> Client:
+        made.append(key_of(of))
+        return Client()
+
+    given = {name: None for name in Context.__dataclass_fields__ if not name.startswith("_")}
+    context = Context(**{**given, "connect": connect})
+    first = context.client(account)
+    assert context.client(account) is first
+
+    account.encrypted_key, account.key_set_at = encrypt("sp-newer"), now()
+
+    assert context.client(account) is not first
+    assert made == ["sp-stored", "sp-newer"]
+    asyncio.run(context.close())
+    assert made[2:] == ["closed", "closed"]
