@@ -72,7 +72,8 @@ def test_the_wsgi_module_stops_with_the_sentence_as_well():
 
 
 def test_production_passes_the_deployment_checks():
-    result = manage("check", "--deploy", "--fail-level", "WARNING", **SAFE)
+    both = SAFE | {"FASHN_API_KEY": "fa-0123456789"}
+    result = manage("check", "--deploy", "--fail-level", "WARNING", **both)
 
     assert result.returncode == 0, result.stderr
     assert "no issues" in result.stdout
