@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from generation.models import Job, Preset
+from teams.credits import grant
 from teams.models import LedgerEntry, Role
 from tests.factories import (
     add_member,
@@ -67,6 +68,8 @@ def test_the_studio_preselects_what_the_address_names(studio, client):
     assert (photo.chosen, model.chosen, scene.chosen) == (studio.photo, studio.faces[1], None)
     assert "4 credits" in page.text
     assert "16 left after" in page.text
+    grant(team=studio.team, amount=5000, actor="tests", reason="", key="more")
+    assert "5,016 left after" in client.get(studio.url("studio")).text
 
 
 def test_the_studio_reads_in_a_constant_number_of_queries(studio, client, count_queries):
