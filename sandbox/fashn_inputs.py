@@ -109,7 +109,7 @@ def _unloadable(name: str, why: str) -> RuntimeFailure:
 
 def check_ratio(pictures: dict[str, Path], inputs: dict[str, object]) -> None:
     """Refuse to reframe a picture that has the wanted ratio already."""
-    width, height = _upright_size(pictures["image"])
+    width, height = upright_size(pictures["image"])
     across, down = map(int, str(inputs["aspect_ratio"]).split(":"))
     if abs((width / height) / (across / down) - 1) <= RATIO_TOLERANCE:
         raise RuntimeFailure(
@@ -119,7 +119,7 @@ def check_ratio(pictures: dict[str, Path], inputs: dict[str, object]) -> None:
 
 def check_mask(pictures: dict[str, Path], _inputs: dict[str, object]) -> None:
     """Refuse a mask of another size than its picture (which error the vendor gives is ASSUMED)."""
-    if "mask" in pictures and _upright_size(pictures["mask"]) != _upright_size(pictures["image"]):
+    if "mask" in pictures and upright_size(pictures["mask"]) != upright_size(pictures["image"]):
         raise RuntimeFailure("InputValidationError", "The mask must have the size of the image.")
 
 
@@ -130,7 +130,8 @@ CHECKS: dict[str, Callable[[dict[str, Path], dict[str, object]], None]] = {
 """What is checked once the pictures are loaded, by model."""
 
 
-def _upright_size(path: Path) -> tuple[int, int]:
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height in the orientation in which the picture is meant to be seen."""
     with Image.open(path) as picture:
         turned = picture.getexif().get(0x0112, 1) >= 5
         return (picture.height, picture.width) if turned else picture.size

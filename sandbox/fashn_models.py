@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.commissions import Commission
+from sandbox.fashn_inputs import upright_size
 
 Inputs = Mapping[str, Any]
 
@@ -66,7 +67,8 @@ class Model:
 
     `task` names the drawing in `sandbox.commissions`. `credits` is the price of one output.
     `options` are what the drawing is told beyond prompt, area, ratio and format. `pace` is how
-    long it takes as a share of the sandbox's usual seconds. `clash` says which inputs exclude one
+    long it takes as a share of the sandbox's usual seconds. `ratio_of` names the input whose ratio
+    the result has unless `aspect_ratio` says another. `clash` says which inputs exclude one
     another. `defaults` are the values of inputs that were left out.
     """
 
@@ -78,6 +80,7 @@ class Model:
     count: str = "num_images"
     area: Callable[[Inputs], int] | None = None
     options: Callable[[Inputs], dict[str, Any]] | None = None
+    ratio_of: str = ""
     clash: Callable[[Inputs], str | None] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
@@ -123,16 +126,15 @@ class Model:
             options["prompt"] = inputs["prompt"]
         if inputs.get("aspect_ratio"):
             options["ratio"] = inputs["aspect_ratio"]
+        elif self.ratio_of in pictures:
+            width, height = upright_size(pictures[self.ratio_of])
+            options["ratio"] = f"{width}:{height}"
         if self.area:
             options["area"] = self.area(inputs)
         if self.options:
             options |= self.options(inputs)
-        task = self.task
-        if task == "product_to_model" and "photo" in roles:
-            # The deprecated `model_image` asks for the product on that very person.
-            task, roles = "try_on", {"photo": roles["photo"], "garment": roles["product"]}
         seed = int(inputs.get("seed", 42))
-        return Commission(task, roles, options, position=position, seed=seed)
+        return Commission(self.task, roles, options, position=position, seed=seed)
 
 
 # Inputs that several models share -------------------------------------------------------------
@@ -212,12 +214,6 @@ def _garment_part(inputs: Inputs) -> dict[str, Any]:
     return {"part": part} if part else {}
 
 
-def _square_unless_told(inputs: Inputs) -> dict[str, Any]:
-    """A reference image gives its own ratio to the result."""
-    told = inputs.get("aspect_ratio") or inputs.get("image_reference")
-    return {} if told else {"ratio": "1:1"}
-
-
 def _person_or_references(inputs: Inputs) -> str | None:
     references = ("image_prompt", "face_reference", "background_reference")
     if inputs.get("model_image"):
@@ -285,7 +281,8 @@ _ROWS = (
             **_FACE,
             "aspect_ratio": _choice(*RATIOS[1:]),
         },
-        credits=_with_face, area=_drawn_area, clash=_person_or_references,
+        credits=_with_face, area=_drawn_area, ratio_of="product_image",
+        clash=_person_or_references,
     ),
     Model(
         "model-create", "create_model",
@@ -296,7 +293,7 @@ _ROWS = (
             **_FACE,
             **_RATIO,
         },
-        credits=_with_face, area=_drawn_area, options=_square_unless_told,
+        credits=_with_face, area=_drawn_area, ratio_of="image_reference",
     ),
     Model(
         "face-to-model", "face_to_model",

@@ -89,6 +89,47 @@ def test_equal_inputs_and_seed_make_the_same_picture(tmp_path):
         assert made(8) != first
 
 
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fashn]:
+    """A sandbox that draws in earnest."""
+    with fashn_sandbox(tmp_path_factory.mktemp("sandbox"), plain=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "ratio"),
+    [
+        ("model-create", {"prompt": "a man", "aspect_ratio": "16:9"}, 16 / 9),
+        ("model-create", {"prompt": "a man"}, 1),
+        ("model-create", {"prompt": "a man", "image_reference": PHOTO}, 3 / 4),
+        ("face-to-model", {}, 2 / 3),
+        ("product-to-model", {}, 3 / 4),
+        ("product-to-model", {"aspect_ratio": "4:5", "resolution": "4k"}, 4 / 5),
+    ],
+)
+def test_people_drawn_from_nothing_come_in_the_ratio_at_a_megapixel(studio, model, inputs, ratio):
+    size = result_size(studio, studio.start(model, **inputs))
+    assert size[0] / size[1] == pytest.approx(ratio, rel=0.02)
+    assert 0.9 * 1024 * 1024 < size[0] * size[1] <= 1024 * 1024
+
+
+def test_a_photo_keeps_its_size_up_to_the_cap_of_the_resolution(studio):
+    large = data_uri(photo((1000, 1200)), "jpeg")
+    size = result_size(studio, studio.start("edit", prompt="warmer", image=large))
+    assert 0.95 * 1024 * 1024 < size[0] * size[1] <= 1024 * 1024
+    size = result_size(studio, studio.start("edit", prompt="warmer", image=large, resolution="2k"))
+    assert size == (1000, 1200)
+    small = result_size(studio, studio.start("edit", prompt="warmer", resolution="4k"))
+    assert small == (90, 120), "a small photo was enlarged"
+
+
+def result_size(fashn: Fashn, prediction: str) -> tuple[int, int]:
+    answer = fashn.finish(prediction).json()
+    assert answer["status"] == "completed", answer
+    with Image.open(io.BytesIO(httpx.get(answer["output"][0]).content)) as picture:
+        return picture.size
+
+
 CREDITS: list[tuple[str, dict[str, Any], int]] = [
     ("model-swap", {}, 1),
     ("model-swap", {"resolution": "2k"}, 3),

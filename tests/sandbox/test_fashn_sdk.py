@@ -57,7 +57,7 @@ INPUTS: dict[str, tuple[dict[str, Any], int, int]] = {
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("sandbox")
-    with create_app(folder, seconds=(0.05, 0.1), plain=True) as app, serve_in_thread(app) as server:
+    with create_app(folder, seconds=(0.05, 0.1)) as app, serve_in_thread(app) as server:
         yield server.url
 
 
