@@ -7,7 +7,6 @@ in a corner. Where no face is plain to see, the skin takes the preset's tone and
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from PIL import Image
 
@@ -16,7 +15,6 @@ from sandbox.findings import look_at
 from sandbox.head_swap import place_head, with_other_hair
 from sandbox.heads import Mood
 from sandbox.people import Person
-from sandbox.photos import open_upright as open_upright
 from sandbox.photos import sign
 from sandbox.scenes import Scene, draw_scene
 
@@ -35,7 +33,7 @@ _BRIGHTER = (-0.03, 0.07)
 
 
 def swap_model(
-    photo: Image.Image | Path,
+    photo: Image.Image,
     person: Person,
     *,
     position: int,
@@ -50,8 +48,6 @@ def swap_model(
     picture may change; without it the region is found. With a `scene` everything but the person
     becomes the scene.
     """
-    if isinstance(photo, Path):
-        photo = open_upright(photo)
     mood = _MOODS[(position + 2 * run) % len(_MOODS)]
     findings = look_at(photo)
     result = photo.copy()

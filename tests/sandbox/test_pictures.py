@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from sandbox.people import PEOPLE, PEOPLE_BY_KEY
+from sandbox.photos import open_upright
 from sandbox.portraits import draw_portrait
 from sandbox.scenes import SCENES, SCENES_BY_KEY, draw_scene
 from sandbox.swap import swap_model
@@ -56,7 +57,7 @@ def test_a_scene_covers_any_shape(size):
 
 def test_a_swap_leaves_everything_but_the_person_untouched(photo_path):
     before = photo()
-    after = swap_model(photo_path, AMARA, position=0)
+    after = swap_model(open_upright(photo_path), AMARA, position=0)
     difference = changed(before, after)
     ImageDraw.Draw(difference).rectangle(corner(before.size), fill=0)
     w, h = before.size
@@ -70,8 +71,8 @@ def test_a_swap_leaves_everything_but_the_person_untouched(photo_path):
 
 def test_a_swap_gives_the_skin_the_tone_of_the_preset(photo_path):
     arm = (52, 180, 66, 270)
-    dark = swap_model(photo_path, AMARA, position=0).crop(arm)
-    light = swap_model(photo_path, FREYA, position=0).crop(arm)
+    dark = swap_model(open_upright(photo_path), AMARA, position=0).crop(arm)
+    light = swap_model(open_upright(photo_path), FREYA, position=0).crop(arm)
 
     def mean(picture: Image.Image) -> int:
         return picture.convert("L").resize((1, 1), Image.Resampling.BOX).tobytes()[0]
@@ -81,18 +82,18 @@ def test_a_swap_gives_the_skin_the_tone_of_the_preset(photo_path):
 
 
 def test_the_two_pictures_differ_and_each_is_the_same_every_time(photo_path):
-    first = swap_model(photo_path, AMARA, position=0)
-    second = swap_model(photo_path, AMARA, position=1)
+    first = swap_model(open_upright(photo_path), AMARA, position=0)
+    second = swap_model(open_upright(photo_path), AMARA, position=1)
     assert changed(first, second).getbbox() is not None
-    assert same(first, swap_model(photo_path, AMARA, position=0))
-    assert not same(first, swap_model(photo_path, AMARA, position=0, run=1))
+    assert same(first, swap_model(open_upright(photo_path), AMARA, position=0))
+    assert not same(first, swap_model(open_upright(photo_path), AMARA, position=0, run=1))
 
 
 def test_a_mask_limits_the_change(photo_path):
     before = photo()
     mask = Image.new("L", before.size, 0)
     mask.paste(255, (40, 150, 80, 300))
-    after = swap_model(photo_path, AMARA, position=0, mask=mask)
+    after = swap_model(open_upright(photo_path), AMARA, position=0, mask=mask)
     difference = changed(before, after)
     ImageDraw.Draw(difference).rectangle(corner(before.size), fill=0)
     box = difference.getbbox()
@@ -106,14 +107,16 @@ def test_a_mask_limits_the_change(photo_path):
 def test_a_mask_over_nothing_but_wall_still_shows_two_different_washes(photo_path):
     mask = Image.new("L", photo().size, 0)
     mask.paste(255, (0, 0, 30, 30))
-    first, second = (swap_model(photo_path, AMARA, position=n, mask=mask) for n in (0, 1))
+    first, second = (
+        swap_model(open_upright(photo_path), AMARA, position=n, mask=mask) for n in (0, 1)
+    )
     assert changed(photo(), first).crop((0, 0, 30, 30)).getextrema() == (255, 255)
     assert not same(first, second)
 
 
 def test_a_scene_replaces_the_background_and_keeps_the_garment(photo_path):
     before = photo()
-    after = swap_model(photo_path, AMARA, position=0, scene=SCENES_BY_KEY["beach"])
+    after = swap_model(open_upright(photo_path), AMARA, position=0, scene=SCENES_BY_KEY["beach"])
     assert changed(before, after).crop((0, 0, 20, 300)).getextrema() == (255, 255)
     w, h = before.size
     shirt = (round(w * 0.42), round(h * 0.66), round(w * 0.58), round(h * 0.9))
@@ -126,7 +129,7 @@ def test_any_picture_gives_two_pictures_of_its_own_size(tmp_path, size, scene):
     path = tmp_path / "odd.png"
     Image.effect_noise(size, 90).save(path)
     for position in (0, 1):
-        assert swap_model(path, FREYA, position=position, scene=scene).size == size
+        assert swap_model(open_upright(path), FREYA, position=position, scene=scene).size == size
 
 
 def test_the_orientation_of_a_camera_photo_is_applied(tmp_path):
@@ -134,13 +137,13 @@ def test_the_orientation_of_a_camera_photo_is_applied(tmp_path):
     exif[0x0112] = 6
     path = tmp_path / "camera.jpg"
     path.write_bytes(encoded(photo().rotate(90, expand=True), "JPEG", quality=95, exif=exif))
-    after = swap_model(path, AMARA, position=0)
+    after = swap_model(open_upright(path), AMARA, position=0)
     assert after.size == (240, 320)
     assert min(after.crop((115, 245, 125, 255)).tobytes()) > 200  # The shirt is upright.
 
 
 def test_every_picture_says_sandbox_in_a_corner(photo_path):
-    after = swap_model(photo_path, AMARA, position=0)
+    after = swap_model(open_upright(photo_path), AMARA, position=0)
     plate = after.crop((after.width - 30, after.height - 12, after.width, after.height))
     levels = plate.convert("L").tobytes()
     assert min(levels) < 40

@@ -14,8 +14,9 @@ from sandbox.face_finder import Face, find_faces
 from sandbox.head_swap import with_other_hair
 from sandbox.heads import Mood, draw_back, draw_head
 from sandbox.people import PEOPLE, PEOPLE_BY_KEY, Person
+from sandbox.photos import open_upright
 from sandbox.sketch import Sketch
-from sandbox.swap import open_upright, swap_model
+from sandbox.swap import swap_model
 
 SHARED = os.environ.get("SHARED_DATA_DIR") or Path(__file__).resolve().parents[3] / "shared/data"
 SAMPLES = Path(SHARED) / "models"
@@ -76,7 +77,7 @@ def sample(key: str) -> Path:
 
 @lru_cache(maxsize=32)
 def swapped(path: Path, position: int) -> Image.Image:
-    return swap_model(path, PEOPLE_BY_KEY["priya"], position=position)
+    return swap_model(open_upright(path), PEOPLE_BY_KEY["priya"], position=position)
 
 
 @pytest.mark.parametrize("key", ["amara", "jonas", "freya", "kwame", "bao", "tala"])
@@ -109,7 +110,7 @@ def test_a_swap_replaces_the_head_and_leaves_shirt_and_wall(tmp_path):
     path = tmp_path / "photo.png"
     before.save(path)
     for position in (0, 1):
-        after = swap_model(path, PEOPLE_BY_KEY["amara"], position=position)
+        after = swap_model(open_upright(path), PEOPLE_BY_KEY["amara"], position=position)
         difference = changed(before, after)
         assert share(difference.crop((128, 90, 172, 150))) > 0.95
         assert share(difference.crop((75, 200, 92, 320))) > 0.9  # An arm.
@@ -120,7 +121,9 @@ def test_a_swap_replaces_the_head_and_leaves_shirt_and_wall(tmp_path):
 def test_the_two_pictures_show_different_heads(tmp_path):
     path = tmp_path / "photo.png"
     drawn_photo(PEOPLE_BY_KEY["jonas"]).save(path)
-    first, second = (swap_model(path, PEOPLE_BY_KEY["clara"], position=n) for n in (0, 1))
+    first, second = (
+        swap_model(open_upright(path), PEOPLE_BY_KEY["clara"], position=n) for n in (0, 1)
+    )
     assert share(changed(first, second).crop((115, 60, 185, 155))) > 0.6
 
 
@@ -133,7 +136,7 @@ def test_a_hat_stays_on(tmp_path):
     path = tmp_path / "hat.png"
     before.save(path)
     assert len(find_faces(before)) == 1
-    after = swap_model(path, PEOPLE_BY_KEY["amara"], position=0)
+    after = swap_model(open_upright(path), PEOPLE_BY_KEY["amara"], position=0)
     difference = changed(before, after)
     assert share(difference.crop((126, 44, 174, 84))) < 0.05
     assert share(difference.crop((132, 112, 168, 145))) > 0.95
