@@ -121,10 +121,11 @@ class Response:
     def _drips(self) -> Iterator[bytes]:
         body = self.file.read_bytes() if self.file else self.body
         step = max(1, -(-len(body) // _DRIPS))
+        drips = [body[start : start + step] for start in range(0, len(body), step)]
         yield b""
-        for start in range(0, len(body), step):
-            time.sleep(self.drip_seconds / _DRIPS)
-            yield body[start : start + step]
+        for drip in drips:
+            time.sleep(self.drip_seconds / len(drips))
+            yield drip
 
 
 def multipart_file(content_type: str, body: bytes, name: str) -> bytes | None:

@@ -63,7 +63,7 @@ def encoded(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 class Provider:
     """A sandbox behind a real port, with shorthand for the calls that most tests make.
 
-    It draws plain pictures, no larger than 256 pixels.
+    It draws plain pictures.
     """
 
     app: Sandbox

@@ -101,7 +101,7 @@ def test_downloads_come_in_the_format_asked_for(provider):
         answer = fetch(data["fileUrl"])
         assert answer.headers["content-type"] == mime
         picture = Image.open(io.BytesIO(answer.content))
-        assert (picture.format, picture.size) == (name, (192, 256))
+        assert (picture.format, picture.size) == (name, (240, 320))
     answer = fetch(provider.download(item["id"], "jpg", uhd="true")["fileUrl"])
     assert Image.open(io.BytesIO(answer.content)).size == (3072, 4096)
     bad = provider.http.get("/v1/api/download", params={"id": item["id"], "downloadFormat": "gif"})
