@@ -68,7 +68,7 @@ def may_grant(request: HttpRequest) -> bool:
 class TeamAdmin(_TeamAdmin):
     """Teams with their balance; founding, naming an owner and granting have forms of their own."""
 
-    list_display = ("name", "address", "available", "held", "members", "owned", "created_at")
+    list_display = ("name", "address", "owned", "available", "held", "members", "created_at")
     list_filter = (OwnedFilter,)
     search_fields = ("name", "slug", "memberships__user__email")
     list_select_related = ("credit_account",)
