@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,17 @@ def test_the_seventh_prediction_at_once_is_refused_until_one_ends(fashn):
     fashn.finish(predictions[0])
 
     assert fashn.run().status_code == 200
+
+
+def test_of_twenty_runs_at_once_six_are_taken(fashn):
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: fashn.run(), range(20)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 6 + [429] * 14
+    refused = {answer.json()["error"] for answer in answers if answer.status_code == 429}
+    assert refused == {"ConcurrencyLimitExceeded"}
+    assert fashn.tasks() == 6
+    figures = fashn.http.get("/__sandbox__/stats").json()["accounts"]["fashn"]["fa-sandbox"]
+    assert figures["max_in_flight"] == {"all": 6}
 
 
 def test_a_prediction_that_cannot_be_paid_is_refused(tmp_path):
