@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Literal
 
@@ -11,9 +12,13 @@ from django.utils.translation import gettext as _
 
 from generation.models import Attempt, Job, State
 from generation.tasks import send_wake_hint
-from generation.transitions import advance, end_job, record_event
+from generation.transitions import advance, end_job, lock, record_event
 from teams.audit import record
 from teams.models import User
+
+
+_TASK = re.compile(r"[A-Za-z0-9_-]{1,80}")
+"""Digits at SellerPic, a UUID with a suffix at FASHN."""
 
 
 class JobMoved(Exception):
@@ -75,10 +80,11 @@ def resolve_unknown(
     longer stands where the action applies, ValueError for an id that cannot be one.
     """
     remote_id = remote_id.strip()
-    if action == "paste_id" and not (remote_id and len(remote_id) <= 80 and remote_id.isalnum()):
+    if action == "paste_id" and not _TASK.fullmatch(remote_id):
         raise ValueError(_("Paste the task id exactly as the provider gave it."))
     try:
         with transaction.atomic():
+            lock(job)
             job.refresh_from_db()
             if not _applies(action, job.state) or not _resolve(job, by, action, remote_id):
                 raise JobMoved(_("This job has moved on in the meantime. Look at it again."))

@@ -27,7 +27,9 @@ from sandbox.server import serve_in_thread
 from teams.models import CreditAccount, LedgerEntry, Team
 from tests.factories import make_presets, make_team
 
-QUICK = Timing(tick=0.1, engine_lease=1.0, submit=3, lease_margin=0.5, drain=3)
+QUICK = Timing(
+    tick=0.1, engine_lease=1.0, order=0.5, submit=3, lease_margin=0.5, drain=3, run_again=0.2
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class ServedSandbox:
         stats: dict[str, Any] = httpx.get(f"{self.url}/__sandbox__/stats").json()
         return stats
 
+    def calls(self, operation: str) -> list[dict[str, Any]]:
+        """What was asked of either provider, oldest first."""
+        answer = httpx.get(f"{self.url}/__sandbox__/log", params={"operation": operation})
+        calls: list[dict[str, Any]] = answer.json()["calls"]
+        return calls
+
     def model(self) -> Preset:
         """A row for a face that the sandbox offers."""
         known = Preset.objects.filter(remote_id=PRESETS["SWAP_MODEL"][0].id).first()
@@ -62,14 +70,15 @@ class ServedSandbox:
 
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Any) -> Iterator[ServedSandbox]:
-    """The provider that new jobs go to. A picture takes a third of a second."""
+    """The providers that new jobs go to. A picture takes a third of a second, and is a plain copy."""
     with (
-        create_app(tmp_path / "sandbox", seconds=(0.2, 0.4), balance=10_000) as app,
+        create_app(tmp_path / "sandbox", seconds=(0.2, 0.4), balance=10_000, plain=True) as app,
         serve_in_thread(app) as server,
     ):
         settings.SANDBOX = True
         settings.SANDBOX_URL = server.url
         settings.SELLERPIC_MIN_POLL_SECONDS = 0.2
+        settings.FASHN_MIN_POLL_SECONDS = 0.2
         yield ServedSandbox(server.url)
 
 
@@ -153,13 +162,14 @@ def wait_for_state(job: Job, *states: str, seconds: float = 30) -> Job:
 def spent(team: Team) -> tuple[int, int]:
     """Credits posted and held, after checking that the ledger adds up to them.
 
-    Every finished job has one hold and one settlement, every unfinished one its hold.
+    Every finished job has one hold and one settlement, every unfinished one its hold; those that
+    cost nothing have neither.
     """
     account = CreditAccount.objects.get(team=team)
     entries = list(LedgerEntry.objects.filter(account=account))
     assert account.posted == sum(entry.d_posted for entry in entries)
     assert account.held == sum(entry.d_held for entry in entries)
-    jobs = Job.objects.for_team(team)
+    jobs = Job.objects.for_team(team).filter(price__gt=0)
     holds = sorted(entry.job for entry in entries if entry.kind == "hold")
     settled = sorted(entry.job for entry in entries if entry.kind == "settle")
     assert holds == sorted(str(job.pk) for job in jobs)

@@ -11,4 +11,5 @@ DATABASES["default"]["NAME"] = _given["database"]
 SANDBOX = True
 SANDBOX_URL = _given["sandbox_url"]
 SELLERPIC_MIN_POLL_SECONDS = 0.2
+FASHN_MIN_POLL_SECONDS = 0.2
 SELLERPIC_SLOTS = _given["slots"]

@@ -42,7 +42,7 @@ class Shelf:
         self.asked: list[str] = []
         self.takes = 0.0
 
-    async def fetch_output(self, item, to):
+    async def fetch_output(self, item, to, *, media):
         self.asked.append(item.remote_id)
         await asyncio.sleep(self.takes)
         if (trouble := self.troubles.get(item.remote_id)) is not None:
@@ -79,6 +79,7 @@ def collect_once(shelf, tmp_path, *, at=None, timing=None):
         timing=timing,
         database=cast(Threads, Here()),
         slow=cast(Threads, Here()),
+        files=cast(Threads, Here()),
         connect=lambda account: shelf,
         scratch=tmp_path,
         reached=lambda point, job_id: None,

@@ -29,7 +29,7 @@ class Provider:
         self.answer = answer
         self.submits = 0
 
-    async def submit(self, operation, *, files, presets, options):
+    async def submit(self, order):
         self.submits += 1
         if isinstance(self.answer, ProviderError):
             raise self.answer
@@ -75,6 +75,7 @@ def submit(claimed, provider, failure, scratch):
             timing=TIMING,
             database=Threads(1, "persist-db"),
             slow=Threads(1, "persist-slow"),
+            files=Threads(1, "persist-files"),
             connect=lambda _account: provider,
             scratch=scratch,
             reached=lambda _point, _job: None,
@@ -86,6 +87,7 @@ def submit(claimed, provider, failure, scratch):
         finally:
             await asyncio.to_thread(ctx.database.close)
             await asyncio.to_thread(ctx.slow.close)
+            await asyncio.to_thread(ctx.files.close)
 
     asyncio.run(run())
 

@@ -44,7 +44,7 @@ def test_a_full_provider_is_asked_again_and_costs_nothing(sandbox, start_engine,
         ("accepted", ""),
     ]
     assert spent(team) == (96, 0)
-    assert Pool.objects.get().busy_streak == 0
+    assert Pool.objects.get(name="general").busy_streak == 0
 
 
 def test_a_lost_answer_keeps_the_hold_and_is_never_sent_again_by_itself(

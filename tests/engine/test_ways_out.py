@@ -39,6 +39,7 @@ def context(client):
         timing=TIMING,
         database=cast(Threads, Here()),
         slow=cast(Threads, Here()),
+        files=cast(Threads, Here()),
         connect=lambda account: client,
         scratch=Path("/tmp"),  # noqa: S108 - nothing is written
         reached=lambda point, job_id: None,
@@ -198,7 +199,7 @@ def test_an_upload_that_is_asked_to_wait_pauses_the_pool(team, model, failure):
 
     _wait(job, failure, at)
 
-    pool = Pool.objects.get()
+    pool = Pool.objects.get(name="general")
     assert pool.busy_until is not None
     assert pool.busy_until >= at + timedelta(seconds=failure.retry_after or 2)
     assert (job.state, job.step_failures) == ("queued", 0)

@@ -18,7 +18,9 @@ def test_the_sandbox_and_the_live_host_are_different_accounts(settings):
     assert (live.base_url, live.is_sandbox) == ("https://api.sellerpic.ai", False)
     assert current_account() == live
     assert ProviderAccount.objects.count() == 2
-    assert Pool.objects.count() == 2
+    pools = ["general", "instruct_edit", "segment_by_prompt", "segment_by_type", "video"]
+    for account in (sandbox, live):
+        assert sorted(account.pools.values_list("name", flat=True)) == pools
 
 
 def test_a_sandbox_that_moved_to_another_port_is_the_same_account(settings):
@@ -39,7 +41,17 @@ def test_the_settings_limits_win_over_stored_ones(settings):
 
     current_account()
 
-    assert Pool.objects.values_list("slots", "min_poll_seconds").get() == (3, 5)
+    general = Pool.objects.get(name="general")
+    assert (general.slots, general.min_poll_seconds) == (3, 5)
+
+
+def test_each_provider_has_its_own_pools(settings):
+    settings.SANDBOX, settings.FASHN_SLOTS = True, 6
+
+    fashn = current_account("fashn")
+
+    assert list(fashn.pools.values_list("name", "slots")) == [("all", 6)]
+    assert current_account("sellerpic") != fashn
 
 
 def test_an_unknown_provider_is_a_mistake_of_the_program():

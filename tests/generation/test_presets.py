@@ -32,7 +32,7 @@ def sandbox_url(tmp_path_factory):
         create_app(folder) as app,
         serve_in_thread(app) as server,
     ):
-        patch.setattr("sandbox.sellerpic.PRESETS", OFFERED)
+        patch.setattr("sandbox.sellerpic_files.PRESETS", OFFERED)
         yield server.url
 
 
@@ -45,7 +45,7 @@ def account(sandbox_url, settings, transactional_db):
 
 
 class Pages:
-    """A provider that lists models in these pages, and one scene."""
+    """A provider that lists models in these pages, and one preset of every other kind."""
 
     def __init__(self, *pages, has_pictures=False):
         self.pages = pages
@@ -53,8 +53,8 @@ class Pages:
         self.read = 0
 
     async def presets(self, kind):
-        if kind == Preset.Kind.SCENE:
-            yield page("scene", total=1)
+        if kind != Preset.Kind.MODEL:
+            yield page("another", total=1)
             return
         for each in self.pages:
             self.read += 1
