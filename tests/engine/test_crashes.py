@@ -1,13 +1,11 @@
 """A worker killed by SIGKILL at every point of a job: the job ends, and is paid for once."""
 
 import signal
-import time
 
 import pytest
 
-from generation.models import Attempt, Job, Output
+from generation.models import Attempt, Output
 from generation.services import resolve_unknown
-from teams.credits import grant
 from teams.ledger_check import find_differences
 from tests.engine.conftest import spent, wait_for_state
 from tests.factories import launch_swap, owner_of
@@ -89,38 +87,3 @@ def test_a_worker_that_is_asked_to_stop_stores_the_answer_of_its_submit(
     start_engine()
     wait_for_state(job, "succeeded")
     assert spent(team) == (96, 0)
-
-
-@pytest.mark.chaos
-def test_sixty_jobs_survive_a_killing_every_second(sandbox, start_worker, team, settings):
-    """Three workers, one of them killed each second, and each one prone to die by itself."""
-    settings.UNKNOWN_OUTCOME_POLICY = "ask"
-    by = owner_of(team)
-    grant(team=team, amount=500, actor="tests", reason="For tests", key="chaos")
-    model = sandbox.model()
-    first = launch_swap(team, model=model)
-    photo = first.inputs.get(name="model_image").asset
-    for _ in range(59):
-        launch_swap(team, model=model, photo=photo)
-    workers = [start_worker(die_rate=0.02) for _ in range(3)]
-    kills, turn, end = 0, 0, time.monotonic() + 300
-    while Job.objects.unfinished().exists():
-        assert time.monotonic() < end, "The jobs did not end in time."
-        time.sleep(1)
-        turn += 1
-        if turn % 3 == 0:
-            workers[turn // 3 % 3].kill()
-            workers[turn // 3 % 3].wait()
-        for index, worker in enumerate(workers):
-            if worker.poll() is not None:
-                kills += 1
-                workers[index] = start_worker(die_rate=0.02)
-        for job in Job.objects.filter(state="unknown"):
-            resolve_unknown(job=job, by=by, action="run_again")
-    assert kills >= 5
-    assert Job.objects.filter(state="succeeded").count() == 60
-    assert spent(team) == (600 - 240, 0)
-    assert list(find_differences()) == []
-    stats = sandbox.stats()
-    assert stats["submits"] <= Attempt.objects.count()
-    assert stats["refused"].keys() <= {"busy"}
