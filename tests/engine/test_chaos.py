@@ -44,7 +44,6 @@ def provider(tmp_path, settings):
 
     The product alone keeps to its numbers of places, so that the sandbox can tell if it does not.
     """
-    limits = {"sellerpic": 10_000, "fashn": dict.fromkeys(("all", "run", "status"), 100_000)}
     with (
         create_app(
             tmp_path / "sandbox",
@@ -52,7 +51,10 @@ def provider(tmp_path, settings):
             speed=20,
             seconds=(6, 30),
             balance=1_000_000,
-            limits=limits,
+            limits={
+                "sellerpic": 10_000,
+                "fashn": {"all": 10_000, "run": 100_000, "status": 100_000},
+            },
             faults=[read_order(fault) for fault in FAULTS],
             plain=True,
         ) as app,
@@ -91,7 +93,7 @@ class People:
         self._owners = {team.pk: owner_of(team) for team in teams}
         self._decisions = {}
         self.left = set()
-        self.decided = Counter()
+        self.decided: Counter[str] = Counter()
 
     def look(self):
         """Decide about every job that has been in doubt for a second."""
