@@ -18,6 +18,7 @@ from PIL import Image
 
 from sandbox.commissions import Commission, make
 from sandbox.people import PEOPLE_BY_KEY
+from sandbox.plain_copies import PLAIN_TINTS
 from sandbox.portraits import draw_portrait
 from sandbox.presets import PRESETS, Preset
 from sandbox.scenes import SCENES_BY_KEY, draw_scene
@@ -33,9 +34,6 @@ UHD_SIDE = 4096
 
 DRAWING_FAILED = 99010
 """Emulator-only item error code: the sandbox itself could not draw the picture."""
-
-_PLAIN_VARIANTS = 8
-"""A plain picture shows its variant by one of so many tints."""
 
 _PLAIN_KEPT = 64
 """Plain pictures that are remembered, so that the same one need not be made again."""
@@ -218,7 +216,7 @@ class DrawingRoom:
         return made[0]
 
     def _link_plain(self, commission: Commission, item: Item) -> str:
-        tint = commission.variant % _PLAIN_VARIANTS
+        tint = commission.variant % PLAIN_TINTS
         key = repr((replace(commission, position=0, run=0, seed=0), tint))
         original = self._plain_made.get(key)
         if original is None or not original.exists():
