@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db.models import F, Q
+from django.utils import timezone
 
 from generation.engine.alerts import alert_operators
 from generation.engine.timing import back_off, seconds
-from generation.models import Pool, ProviderAccount
+from generation.models import Job, Pool, ProviderAccount, State
 from generation.providers.errors import AccountClosed, NotTaken, Unreachable
 from generation.providers.keys import note_key
+from teams.models import Team
 
 
 def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
@@ -52,6 +54,17 @@ def places_open(pool: Pool, now: datetime) -> int:
     if pool.busy_until is not None and pool.busy_until > now:
         return 0
     return 1 if is_on_trial(pool) else pool.slots
+
+
+def closed_accounts(team: Team) -> list[ProviderAccount]:
+    """Accounts that take no jobs now, as far as jobs of the team wait for them."""
+    waiting = (
+        Job.objects.for_team(team)
+        .unfinished()
+        .filter(state__in=[State.QUEUED, State.PREPARING, State.READY])
+    )
+    closed = Q(is_paused=True) | Q(closed_until__gt=timezone.now())
+    return list(ProviderAccount.objects.filter(closed, pk__in=waiting.values("account_id")))
 
 
 def is_on_trial(pool: Pool) -> bool:

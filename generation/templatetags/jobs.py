@@ -10,7 +10,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from catalog.storage import storage
-from generation.models import Decision, Output, Preset
+from generation.engine.breaker import closed_accounts
+from generation.models import Decision, JobEvent, Output, Preset, State
+from generation.providers.registry import LABELS
+from teams.models import Team
 from teams.templatetags.ui import icon
 
 register = template.Library()
@@ -27,6 +30,27 @@ _VERDICT_LOOKS: dict[str, tuple[str, str]] = {
 def preset_url(preset: Preset) -> str:
     """The address of our copy of a preset's picture; empty until it was fetched."""
     return storage().url(preset.picture_key) if preset.picture_key else ""
+
+
+@register.simple_tag
+def closed_providers(team: Team) -> list[str]:
+    """Names of the providers that take no jobs now while jobs of the team wait for them."""
+    names = {LABELS.get(account.provider, account.provider) for account in closed_accounts(team)}
+    return sorted(names)
+
+
+@register.filter
+def event_facts(event: JobEvent) -> list[tuple[str, str]]:
+    """What a step of the history says beside its words: the attempt, and the provider's ids."""
+    facts: list[tuple[str, str]] = []
+    if event.state == State.SUBMITTING and event.attempt:
+        facts.append((_("Attempt %d") % event.attempt, ""))
+    is_named = event.before in (State.SUBMITTING, State.UNKNOWN) or event.state == State.READY
+    if event.remote_id and is_named:
+        facts.append((_("Task"), event.remote_id))
+    if event.trace_id and event.trace_id != event.remote_id:
+        facts.append((_("Trace"), event.trace_id))
+    return facts
 
 
 @register.simple_tag
