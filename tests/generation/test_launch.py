@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from generation.models import Job, JobInput, Output, Preset
-from generation.services import LaunchRefused, launch_job, retry_job
+from generation.services import LaunchRefused, cancel_job, launch_job, retry_job
 from teams.credits import InsufficientCredits
 from teams.models import CreditAccount, LedgerEntry
 from tests.factories import (
@@ -289,6 +289,52 @@ def test_a_retry_is_a_job_of_its_own_with_its_own_hold(team, photo):
         first.inputs.values_list("name", "asset", "preset")
     )
     assert balance(team) == (10, 4)
+
+
+def launch_reframe(team, photo):
+    return launch_job(
+        team=team,
+        by=owner_of(team),
+        operation="reframe",
+        offer="fashn",
+        request_key=uuid.uuid4(),
+        product=photo.product,
+        inputs={"image": photo},
+        options={"aspect_ratio": "16:9", "generation_mode": "quality", "num_images": "1"},
+    )
+
+
+def test_a_retry_draws_a_fresh_seed_and_keeps_offer_and_settings(team, photo):
+    first = launch_reframe(team, photo)
+    assert cancel_job(job=first, by=owner_of(team))
+    Job.objects.filter(pk=first.pk).update(seed=0)
+    first.refresh_from_db()
+
+    second = retry_job(job=first, by=owner_of(team), request_key=uuid.uuid4())
+
+    assert (second.offer, second.options, second.price) == ("fashn", first.options, 3)
+    assert second.options["generation_mode"] == "quality"
+    assert second.seed is not None
+    assert 0 < second.seed < 2**32
+    assert balance(team) == (10, 3)
+
+
+def test_a_retry_of_an_offer_that_is_gone_is_refused_with_a_sentence(team, photo, settings):
+    job = launch_reframe(team, photo)
+    assert cancel_job(job=job, by=owner_of(team))
+    Job.objects.filter(pk=job.pk).update(offer="fashn-of-last-year")
+    job.refresh_from_db()
+
+    with pytest.raises(LaunchRefused, match="not offered this way now") as refusal:
+        retry_job(job=job, by=owner_of(team), request_key=uuid.uuid4())
+    assert refusal.value.field == "offer"
+
+    Job.objects.filter(pk=job.pk).update(operation="teleport")
+    job.refresh_from_db()
+    with pytest.raises(LaunchRefused, match="This operation is not offered"):
+        retry_job(job=job, by=owner_of(team), request_key=uuid.uuid4())
+    assert Job.objects.count() == 1
+    assert balance(team) == (10, 0)
 
 
 def test_an_unfinished_job_is_not_retried(team, photo):
