@@ -10,6 +10,9 @@ from sandbox.findings import Findings
 from sandbox.regions import mask_of, parts, share, small_copy, wider, without_holes
 from sandbox.subjects import nearest_colour, palette_of, soft_edged
 
+_LEADS_ON = 0.5
+"""How much of what a person wears may have been missed when the person was found."""
+
 _WHITE_ABOVE = [0] * 128 + [255] * 128
 
 
@@ -42,7 +45,7 @@ def find_clothing(findings: Findings, part: str) -> Image.Image:
         hair = _hair(soft, ImageChops.darker(head, dressed), body)
         dressed = ImageChops.subtract(dressed, ImageChops.lighter(head, hair))
     core = _core(body, part, small.size, dressed)
-    worn = palette_of(soft, ImageChops.darker(core, dressed))
+    worn = palette_of(soft, ImageChops.darker(core, dressed), least=0.04)
     others = ImageChops.subtract(ImageChops.invert(wider(core, 4)), _span(body, part, small.size))
     beside = ImageChops.lighter(others, ImageChops.invert(person))
     rest = palette_of(soft, ImageChops.lighter(beside, skin))
@@ -52,8 +55,11 @@ def find_clothing(findings: Findings, part: str) -> Image.Image:
         nearer.filter(ImageFilter.BoxBlur(1)).point([0] * 126 + [255] * 130),
         near.point([255] * 12 + [0] * 244),
     )
-    beyond = ImageChops.darker(near.point([255] * 6 + [0] * 250), wider(dressed, 10))
-    dressed = ImageChops.lighter(dressed, ImageChops.subtract(beyond, skin))
+    # The very colours of what is worn lead on, as sleeves do, unless the background has them too.
+    surely = near.point([255] * 6 + [0] * 250).filter(ImageFilter.MinFilter(3))
+    beyond = ImageChops.subtract(_touching(surely, core), ImageChops.lighter(dressed, skin))
+    if share(beyond) < _LEADS_ON * share(ImageChops.darker(alike, dressed)):
+        dressed = ImageChops.lighter(dressed, beyond.filter(ImageFilter.MaxFilter(5)))
     mask = ImageChops.darker(ImageChops.darker(alike, dressed), _span(body, part, small.size))
     mask = mask.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.MinFilter(3))
     mask = _touching(mask.filter(ImageFilter.MinFilter(3)), core).filter(ImageFilter.MaxFilter(3))
@@ -75,7 +81,7 @@ def _body(findings: Findings, size: tuple[int, int], person: Image.Image) -> _Bo
     if face is not None:
         x, y, unit = face.x * scale, face.y * scale, face.half_width * scale
         return _Body(
-            x, unit, y + 1.7 * unit, min(y + 9 * unit, bottom), y + 7 * unit, y + 15 * unit
+            x, unit, y + 1.7 * unit, min(y + 9 * unit, bottom), y + 7 * unit, y + 18 * unit
         )
     # Without a head the picture starts at the neck, or shows the legs if those are asked for.
     tall = bottom - top

@@ -162,8 +162,10 @@ def _grown(
     return ImageChops.add(nearer, leaning, 1.0, -128).point([0] * 130 + [255] * 126)
 
 
-def palette_of(picture: Image.Image, mask: Image.Image) -> list[tuple[int, ...]]:
-    """The colours that stand for what the mask covers."""
+def palette_of(
+    picture: Image.Image, mask: Image.Image, least: float = 0.008
+) -> list[tuple[int, ...]]:
+    """The colours that stand for what the mask covers, each for at least this share of it."""
     raw = picture.tobytes()
     pixels = b"".join(raw[3 * start : 3 * stop] for start, stop in runs(mask))
     if not pixels:
@@ -177,7 +179,7 @@ def palette_of(picture: Image.Image, mask: Image.Image) -> list[tuple[int, ...]]
     return [
         tuple(colours[3 * int(index) : 3 * int(index) + 3])  # type: ignore[arg-type]
         for count, index in shares
-        if count >= 0.008 * row.width
+        if count >= least * row.width
     ] or [(128, 128, 128)]
 
 
