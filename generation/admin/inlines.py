@@ -18,6 +18,7 @@ else:
 class ReadOnlyInline(_Inline):
     """Rows that belong to a job or an account."""
 
+    template = "admin/generation/inline.html"
     extra = 0
     can_delete = False
     show_change_link = False

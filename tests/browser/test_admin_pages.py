@@ -1,58 +1,149 @@
-"""The operator's own pages in Django's admin: no fault for axe, no sideways scroll."""
+"""The operator's pages about jobs and providers: no fault for axe, no sideways scroll, usable by keys."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
-from django.urls import reverse
+from django.utils.timezone import now
+from playwright.sync_api import expect
 
-from teams.credits import grant
+from generation.models import Attempt, Pool, ProviderAccount
+from generation.providers.keys import encrypt
+from generation.providers.registry import current_account, prepare_accounts
+from generation.transitions import advance
 from teams.models import User
-from teams.services import create_team_for, invite_member
+from tests.factories import deliver_swap, launch_swap, make_team
+
+PAGE = "/admin/generation/provideraccount/page/"
+#: Every rule is asked in two shapes; the other two can differ in colours and sizes alone.
+SHAPES = [
+    ("light", 1280, []),
+    ("dark", 390, []),
+    ("dark", 1280, ["color-contrast"]),
+    ("light", 390, ["color-contrast", "target-size"]),
+]
 
 
 @pytest.fixture
-def operator(live_team):
-    return User.objects.create_superuser("operator@example.com", name="Olga Orlova")
+def operator(transactional_db, files):
+    return User.objects.create_superuser("operator@example.com", "x", name="Olga Operator")
 
 
 @pytest.fixture
-def addresses(live_server, live_team, alice, operator):
-    grant(team=live_team, amount=100, actor=operator.email, reason="R" * 200, key="pages")
-    invite_member(team=live_team, by=alice, email="new@example.com", role="creator")
-    unowned = create_team_for(name="Nord", owner_email=alice.email, actor=operator).team
-    lists = ("team", "ledgerentry", "creditaccount", "user", "invitation", "outgoingmail")
-    paths = {
-        **{name: reverse(f"admin:teams_{name}_changelist") for name in lists},
-        "add": reverse("admin:teams_team_add"),
-        "team page": reverse("admin:teams_team_change", args=[live_team.pk]),
-        "grant": reverse("admin:teams_team_grant", args=[live_team.pk]),
-        "owner": reverse("admin:teams_team_owner", args=[unowned.pk]),
+def busy(operator, settings):
+    """Both providers with something to tell: traffic, failures, silent jobs, a pause, a stored key."""
+    settings.PROVIDER_KEY_SECRETS = ["s" * 40]
+    prepare_accounts()
+    team = make_team("Atelier of a name that goes on", credits_=400)
+    for number, (outcome, code) in enumerate(
+        [("accepted", ""), ("accepted", ""), ("not_taken", "30003"), ("refused", "http_400")]
+    ):
+        job = deliver_swap(team)
+        Attempt.objects.create(
+            job=job, number=1, request_hash="x", outcome=outcome, error_code=code,
+            remote_id=f"1963000000000000{number}", provider_charged=4,
+            ended_at=now(), error="The request was refused." if code else "",
+        )  # fmt: skip
+    unknown, lost = launch_swap(team), launch_swap(team)
+    for job in (unknown, lost):
+        assert advance(job, "queued", "submitting", slot=0, attempt_count=1)
+        Attempt.objects.create(
+            job=job, number=1, request_hash="x", outcome="unknown", trace_id="trace-0123456789",
+            error="SellerPic's answer was lost (ReadTimeout).", suspected_cost=4,
+        )  # fmt: skip
+        assert advance(job, "submitting", "unknown", slot=None)
+    assert advance(lost, "unknown", "lost", remote_id="1963000000000000999")
+    launch_swap(team)
+    Pool.objects.filter(name="general").update(busy_until=now() + timedelta(minutes=3))
+    live = ProviderAccount.objects.get(provider="sellerpic", is_sandbox=False)
+    live.encrypted_key, live.key_set_at = encrypt("sp-stored"), now()
+    live.key_refused_at = now()
+    live.save()
+    account = current_account("fashn")
+    account.closed_until = now() + timedelta(minutes=7)
+    account.closed_reason, account.closed_code = "FASHN has trouble of its own.", "http_502"
+    account.closed_streak = 3
+    account.balance_remaining, account.balance_total, account.balance_at = 1880, 2000, now()
+    account.save()
+    return {
+        "index": "/admin/",
+        "providers": PAGE,
+        "accounts": "/admin/generation/provideraccount/",
+        "account": f"/admin/generation/provideraccount/{live.pk}/change/",
+        "jobs": "/admin/generation/job/",
+        "unknown job": f"/admin/generation/job/{unknown.pk}/change/",
+        "lost job": f"/admin/generation/job/{lost.pk}/change/",
+        "attempts": "/admin/generation/attempt/",
+        "presets": "/admin/generation/preset/",
     }
-    return {name: live_server.url + path for name, path in paths.items()}
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_the_operators_pages_have_no_fault_and_do_not_scroll_sideways(
-    sign_in, operator, addresses, faults, scheme, width
+@pytest.mark.parametrize(("scheme", "width", "rules"), SHAPES)
+def test_pages_have_no_fault_and_do_not_scroll_sideways(
+    sign_in, operator, live_server, busy, faults, scheme, width, rules
 ):
     page = sign_in(operator)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 860})
     wrong = {}
-
-    def look(name):
-        if found := faults():
+    for name, path in busy.items():
+        page.goto(live_server.url + path)
+        if name == "providers":
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        if found := faults(rules):
             wrong[name] = found
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wrong[f"{name} scrolls"] = True
-
-    for name, address in addresses.items():
-        page.goto(address)
-        look(name)
-    page.goto(addresses["grant"])
-    page.get_by_label("Credits to grant").fill("50")
-    page.get_by_label("Reason").fill("x" * 120)
-    page.get_by_role("button", name="Preview").click()
-    page.get_by_role("button", name="Grant 50 credits").wait_for()
-    look("preview")
     assert wrong == {}
+
+
+def test_an_operator_pauses_a_provider_and_resumes_it_by_the_keyboard(
+    sign_in, operator, live_server, busy
+):
+    page = sign_in(operator)
+    page.goto(live_server.url + PAGE)
+    section = page.get_by_role("region", name="SellerPic, sandbox", exact=True)
+
+    section.get_by_role("button", name="Pause SellerPic").press("Enter")
+    expect(section).to_contain_text("Paused by operator@example.com on")
+    section.get_by_role("button", name="Resume SellerPic").press("Enter")
+
+    expect(section).to_contain_text("Takes jobs.")
+    assert not ProviderAccount.objects.filter(is_paused=True).exists()
+
+
+def test_a_key_is_typed_unseen_and_said_to_be_untried_where_nobody_knows_it(
+    sign_in, operator, live_server, busy, settings
+):
+    # Our own server stands there, and knows nothing of credits.
+    settings.FASHN_BASE_URL = live_server.url
+    ProviderAccount.objects.filter(provider="fashn", is_sandbox=False).update(
+        base_url=live_server.url
+    )
+    page = sign_in(operator)
+    page.goto(live_server.url + PAGE)
+    section = page.get_by_role("region", name="FASHN, live", exact=True)
+    section.get_by_text("Write FASHN's key").press("Enter")
+    field = section.get_by_label("New key")
+    assert field.get_attribute("type") == "password"
+
+    field.fill("fa-0123456789-abcdef")
+    section.get_by_role("button", name="Try and store").click()
+
+    expect(page.locator(".messagelist")).to_contain_text(
+        "The key was stored and could not be tried"
+    )
+    assert "fa-0123456789" not in page.content()
+
+
+def test_a_silent_job_is_given_up_on_the_page(sign_in, operator, live_server, busy):
+    page = sign_in(operator)
+    page.goto(live_server.url + PAGE)
+    article = page.get_by_role("article").filter(has_text="Provider is silent")
+    article.get_by_text("Decide", exact=True).press("Enter")
+
+    article.get_by_role("button", name="Give up and return the credits").press("Enter")
+
+    expect(page.locator(".messagelist")).to_contain_text("The job was given up.")
+    expect(page.get_by_role("article")).to_have_count(1)

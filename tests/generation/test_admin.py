@@ -1,8 +1,10 @@
 """The operator's pages about jobs: read-only, but for the decision about silent providers."""
 
+import re
+
 import pytest
 
-from generation.models import Attempt
+from generation.models import Attempt, Job
 from generation.transitions import advance
 from teams.models import AuditEntry, CreditAccount, User
 from tests.factories import deliver_swap, launch_swap, make_team
@@ -36,6 +38,29 @@ def test_jobs_attempts_accounts_and_presets_are_shown_and_not_editable(client, o
     assert client.get("/admin/generation/job/add/").status_code == 403
     assert client.post(f"/admin/generation/job/{job.pk}/change/", {}).status_code == 403
     assert client.post(f"/admin/generation/job/{job.pk}/delete/", {}).status_code == 403
+
+
+def test_a_job_is_shown_with_its_offer_seed_ids_and_history(client, operator, unknown):
+    Job.objects.filter(pk=unknown.pk).update(seed=4242424242, remote_id="196300123")
+    Attempt.objects.filter(job=unknown).update(
+        hinted_remote_id="hinted-7", provider_charged=31, webhook_token="token-of-the-webhook"
+    )
+    client.force_login(operator)
+
+    page = client.get(f"/admin/generation/job/{unknown.pk}/change/").content.decode()
+
+    for text in ("sellerpic", "4242424242", "196300123", "hinted-7", ">31<"):
+        assert text in page, text
+    history = page.partition('id="events-group"')[2]
+    rows = [re.sub(r"<[^>]+>|\s+", " ", row).split() for row in history.split("<tr")[2:]]
+    assert len(rows) == 3
+    assert "Waiting Sending 1" in " ".join(rows[1])
+    assert "Sending No answer from the provider 1" in " ".join(rows[2])
+    assert "sellerpic" in client.get("/admin/generation/job/").content.decode()
+    attempt = Attempt.objects.get(job=unknown)
+    for path in (f"job/{unknown.pk}/change/", "attempt/", f"attempt/{attempt.pk}/change/"):
+        html = client.get(f"/admin/generation/{path}").content.decode()
+        assert "token-of-the-webhook" not in html, path
 
 
 def test_the_operator_gives_up_an_unknown_job(client, operator, unknown):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -10,9 +11,10 @@ from cryptography.fernet import MultiFernet
 from django.core.management import CommandError, call_command
 from django.utils.timezone import now
 
-from generation.models import ProviderAccount
+from generation.engine.breaker import note_failure, note_success
+from generation.models import Pool, ProviderAccount
 from generation.providers.base import Order
-from generation.providers.errors import AccountClosed
+from generation.providers.errors import AccountClosed, OutOfCredits, Unreachable
 from generation.providers.keys import KeyFrom, encrypt, key_of, rotate_keys, source_of
 from generation.providers.registry import client_for
 from sandbox.app import create_app
@@ -116,6 +118,30 @@ def test_rotation_never_undoes_a_key_that_is_written_meanwhile(account, settings
 
     account.refresh_from_db()
     assert key_of(account) == "sp-newer"
+
+
+def test_what_the_provider_says_to_the_key_is_kept_in_mind(account):
+    pool = Pool.objects.create(account=account, name="general")
+    first, later = now() - timedelta(hours=2), now() - timedelta(hours=1)
+
+    note_failure(pool, Unreachable("SellerPic cannot be reached."), first)
+    note_failure(pool, AccountClosed("Check SELLERPIC_BASE_URL.", code="http_302"), first)
+    account.refresh_from_db()
+    assert account.key_refused_at is None, "neither says anything about the key"
+
+    for at in (first, later):
+        note_failure(pool, AccountClosed("SellerPic refuses the key.", code="http_401"), at)
+    account.refresh_from_db()
+    assert account.key_refused_at == first
+
+    note_failure(pool, OutOfCredits("No credits left."), later)
+    account.refresh_from_db()
+    assert account.key_refused_at is None, "who counts credits has taken the key"
+
+    note_failure(pool, AccountClosed("SellerPic refuses the key.", code="http_401"), now())
+    note_success(pool)
+    account.refresh_from_db()
+    assert (account.key_refused_at, account.closed_streak) == (None, 0)
 
 
 def test_an_order_without_a_key_is_refused_and_never_counts_as_lost(account, settings, tmp_path):

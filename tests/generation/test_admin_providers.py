@@ -1,0 +1,498 @@
+"""The operator's page of providers: what it says, who may do what, and keys that nobody sees."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.utils.timezone import now
+
+from generation.models import Attempt, Job, Pool, ProviderAccount
+from generation.providers.keys import encrypt, key_of
+from generation.providers.registry import current_account
+from generation.transitions import advance, end_job
+from sandbox.app import create_app
+from sandbox.server import serve_in_thread
+from teams.models import AuditEntry, CreditAccount, User
+from tests.factories import deliver_swap, launch_swap, make_photo, make_product, make_team
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/admin/generation/provideraccount/page/"
+SECRET = "s" * 40
+GOOD_KEY = "sandbox-operators-own-0123456789"
+BAD_KEY = "wrong-key-0123456789"
+
+
+@pytest.fixture
+def operator(db) -> User:
+    return User.objects.create_superuser("operator@example.com", "x", name="Olga")
+
+
+@pytest.fixture
+def read(client, operator):
+    """The page as the operator reads it: its words, without tags."""
+    client.force_login(operator)
+
+    def reading() -> str:
+        answer = client.get(PAGE)
+        assert answer.status_code == 200
+        return words(answer)
+
+    return reading
+
+
+@pytest.fixture
+def live(settings, tmp_path):
+    """A live account whose host is a provider on this machine, which knows keys of its own form."""
+    settings.SANDBOX = False
+    settings.SELLERPIC_API_KEY = settings.FASHN_API_KEY = ""
+    settings.PROVIDER_KEY_SECRETS = [SECRET]
+    with (
+        create_app(tmp_path / "sandbox", balance=180, plain=True) as app,
+        serve_in_thread(app) as server,
+    ):
+        settings.SELLERPIC_BASE_URL = server.url
+        yield current_account("sellerpic")
+
+
+def words(answer) -> str:
+    html = answer.content.decode().partition('<div id="content-main">')[2]
+    text = unescape(re.sub(r"<[^>]+>", " ", html)).replace("\N{EN DASH}", "-")
+    return re.sub(r"\s+", " ", text)
+
+
+def do(client, account: ProviderAccount, action: str, **form: str) -> list[str]:
+    """Press a button; what the page says next."""
+    address = f"/admin/generation/provideraccount/{account.pk}/{action}/"
+    answer = client.post(address, form, follow=True)
+    assert answer.redirect_chain == [(f"{PAGE}#account-{account.pk}", 302)]
+    return [str(message) for message in answer.context["messages"]]
+
+
+def silent_job(state: str = "unknown", *, team: str = "Atelier", task: str = "196300123") -> Job:
+    job = launch_swap(make_team(team, credits_=10))
+    assert advance(job, "queued", "submitting", slot=0, attempt_count=1)
+    Attempt.objects.create(
+        job=job, number=1, request_hash="x", outcome="unknown", trace_id="trace-7",
+        error="SellerPic's answer was lost (ReadTimeout).", started_at=now(),
+    )  # fmt: skip
+    assert advance(job, "submitting", "unknown", slot=None)
+    if state == "lost":
+        assert advance(job, "unknown", "lost", remote_id=task)
+    return job
+
+
+# --- What it says -----------------------------------------------------------------------------
+
+
+def test_the_index_and_the_list_lead_to_it(client, operator):
+    client.force_login(operator)
+    account = current_account()
+
+    assert f'href="{PAGE}"' in client.get("/admin/").content.decode()
+    assert f'href="{PAGE}"' in client.get("/admin/generation/provideraccount/").content.decode()
+    row = client.get(f"/admin/generation/provideraccount/{account.pk}/change/").content.decode()
+    assert f'href="{PAGE}#account-{account.pk}"' in row
+
+
+def test_the_sandbox_stands_in_for_accounts_without_a_key(read):
+    text = read()
+
+    assert "SellerPic, sandbox Takes jobs." in text
+    assert "FASHN, sandbox Takes jobs." in text
+    assert "SellerPic, live Gets no new jobs: the sandbox stands in for it (SANDBOX)." in text
+    assert "Key None. Set SELLERPIC_API_KEY, or set PROVIDER_KEY_SECRETS so that keys" in text
+    assert "No worker is running" in text
+
+
+def test_a_key_of_the_environment_wins_and_the_page_says_so(read, live, settings):
+    live.encrypted_key, live.key_set_at = encrypt("sp-stored"), now()
+    live.save()
+    settings.SELLERPIC_API_KEY = "sp-of-the-environment"
+
+    text = read()
+
+    assert "From the environment (SELLERPIC_API_KEY). It wins over the key that was stored" in text
+    assert "Remove SellerPic's stored key" in text
+    assert "Replace SellerPic's key" not in text
+
+
+def test_an_account_says_in_one_sentence_how_it_stands(read, live):
+    assert "SellerPic, live Takes no jobs: there is no key." in read()
+
+    live.encrypted_key, live.key_set_at = encrypt("sp-stored"), now()
+    live.closed_until = now() + timedelta(minutes=5)
+    live.closed_reason, live.closed_code, live.closed_streak = "SellerPic is away.", "http_502", 3
+    live.save()
+    text = read()
+    assert re.search(r"SellerPic, live Closed until [^:]+:\d\d: SellerPic is away\.", text)
+    assert re.search(r"Open until \S+ \S+ \S+ \S+ \(3 closings in a row, code http_502\)", text)
+
+    ProviderAccount.objects.update(closed_until=now() - timedelta(seconds=1))
+    text = read()
+    assert "SellerPic, live The next job tries it alone. Last time: SellerPic is away." in text
+    assert "Half open: one job tries" in text
+
+    ProviderAccount.objects.update(closed_until=None, closed_streak=0)
+    assert "SellerPic, live Takes jobs." in read()
+    assert "Breaker At rest" in read()
+
+
+def test_a_refused_and_an_unreadable_key_are_told(read, live, settings):
+    live.encrypted_key = encrypt("sp-stored")
+    live.key_set_at = live.key_refused_at = now()
+    live.save()
+    assert "encrypted. Refused by the provider since" in read()
+
+    settings.PROVIDER_KEY_SECRETS = ["t" * 40]
+    text = read()
+    assert "SellerPic, live Takes no jobs: its stored key cannot be read." in text
+    assert "and no secret of PROVIDER_KEY_SECRETS opens it." in text
+
+
+def test_places_queues_and_the_oldest_that_waits_are_counted(read, client):
+    team = make_team(credits_=100)
+    photo = make_photo(make_product(team), size=(240, 300))
+    jobs = [launch_swap(team, photo=photo) for _ in range(4)]
+    Job.objects.filter(pk=jobs[0].pk).update(created_at=now() - timedelta(hours=3))
+    assert advance(jobs[1], "queued", "submitting", slot=0, attempt_count=1)
+    assert advance(jobs[1], "submitting", "running", remote_id="1")
+    assert advance(jobs[2], "queued", "submitting", slot=1, attempt_count=1)
+    Pool.objects.filter(name="general").update(busy_until=now() + timedelta(minutes=1))
+
+    text = read()
+
+    # Waiting, preparing, ready, sending, working, saving, no answer, silent.
+    row = r"general busy until [\d:]+ 2 of 10 2 - - 1 1 - - - 3 hours ago"
+    assert re.search(row, text)
+    assert "instruct_edit 0 of 5 - - - - - - - - -" in text
+
+
+def test_submits_of_a_day_and_a_week_are_shared_out_by_their_codes(read):
+    def ended(count, outcome, code="", *, days=0.0, job_code=""):
+        for _ in range(count):
+            job = deliver_swap(make_team()) if not job_code else launch_swap(make_team())
+            if job_code:
+                assert advance(job, "queued", "collecting")
+                assert end_job(job, "collecting", "failed", error_code=job_code, error="No.")
+            Attempt.objects.create(
+                job=job, number=1, request_hash="x", outcome=outcome, error_code=code,
+                started_at=now() - timedelta(days=days),
+            )  # fmt: skip
+
+    ended(2, "accepted")
+    ended(2, "accepted", days=3)
+    ended(1, "accepted", days=9)
+    ended(1, "refused", "http_400", days=3)
+    ended(2, "not_taken", "30003")
+    ended(1, "accepted", job_code="PoseError")
+
+    text = read()
+
+    assert "Errors: 60.0 % of 5 in 24 hours, 50.0 % of 8 in 7 days." in text
+    assert "Accepted - 2 (40.0 %) 4 (50.0 %)" in text
+    assert "Not taken, safe to send again 30003 2 (40.0 %) 2 (25.0 %)" in text
+    assert "Accepted, then failed PoseError 1 (20.0 %) 1 (12.5 %)" in text
+    assert "Refused for good http_400 0 (0.0 %) 1 (12.5 %)" in text
+
+
+def test_rare_codes_are_counted_together(read):
+    job = deliver_swap(make_team())
+    for number in range(1, 16):
+        Attempt.objects.create(
+            job=job, number=number, request_hash="x", outcome="refused", error_code=f"code-{number}"
+        )
+
+    text = read()
+
+    assert "Others - 3 (20.0 %) 3 (20.0 %)" in text
+    assert "Errors: 100.0 % of 15 in 24 hours" in text
+
+
+def test_costs_are_told_by_month_and_account(read):
+    job = deliver_swap(make_team())
+    Attempt.objects.create(
+        job=job, number=1, request_hash="x", outcome="accepted", provider_charged=3
+    )
+    Attempt.objects.create(
+        job=job, number=2, request_hash="x", outcome="unknown", suspected_cost=1234
+    )
+    old = Attempt.objects.create(job=job, number=3, request_hash="x", suspected_cost=77)
+    Attempt.objects.filter(pk=old.pk).update(started_at=now() - timedelta(days=400))
+
+    month = now().strftime("%b %Y")
+    assert f"{month} SellerPic (sandbox) 2 4 3 (told for 1) 1,234" in read()
+
+
+def test_what_rests_on_an_assumption_is_listed_with_whether_it_is_offered(read, live, settings):
+    settings.UNCONFIRMED_OPERATIONS = False
+    live.encrypted_key, live.key_set_at = encrypt("sp-stored"), now()
+    live.save()
+    text = read()
+    listed = text.partition("Unconfirmed contracts")[2]
+    assert "Remove background SellerPic contract and price SellerPic, Background Remover" in listed
+    assert re.search(r"Remove background SellerPic .{0,80} no ", listed)
+
+    settings.UNCONFIRMED_OPERATIONS = True
+    listed = read().partition("Unconfirmed contracts")[2]
+    assert re.search(r"Remove background SellerPic .{0,80} yes ", listed)
+
+
+def test_it_needs_as_many_queries_for_much_as_for_little(client, read, count_queries):
+    silent_job()
+    read()
+    few = count_queries(read)
+
+    for number in range(3):
+        silent_job("lost", task=str(number))
+        job = deliver_swap(make_team())
+        Attempt.objects.create(job=job, number=1, request_hash="x", outcome="accepted")
+
+    assert count_queries(read) == few
+    assert few <= 30
+
+
+# --- Silent jobs ------------------------------------------------------------------------------
+
+
+def test_silent_jobs_are_told_with_their_ids_and_decided_about(client, read):
+    job = silent_job()
+    text = read()
+    assert "No answer from the provider: swap_model, Atelier" in text
+    assert "Trace id trace-7" in text
+    assert "SellerPic's answer was lost (ReadTimeout)." in text
+
+    answer = client.post(
+        f"/admin/generation/job/{job.pk}/resolve/", {"action": "give_up", "back": "providers"}
+    )
+
+    assert answer["Location"] == PAGE
+    job.refresh_from_db()
+    assert job.state == "failed"
+    assert CreditAccount.objects.get(team=job.team).held == 0
+    assert "None: every job has an answer." in read()
+
+
+def test_a_lost_job_can_only_be_given_up(read):
+    silent_job("lost")
+
+    text = read()
+
+    assert "Task id 196300123" in text
+    assert "Give up and return the credits" in text
+    assert "Run again" not in text
+
+
+def test_of_many_silent_jobs_the_oldest_are_shown_and_the_list_has_all(client, read, monkeypatch):
+    monkeypatch.setattr("generation.operators.page.MOST_JOBS", 2)
+    for number in range(3):
+        silent_job("lost", team=f"Team of {number}", task=str(number))
+
+    text = read()
+
+    assert "Team of 0" in text and "Team of 1" in text
+    assert "Team of 2" not in text
+    assert "the list of jobs has all of them." in text
+    listed = client.get("/admin/generation/job/?state__in=unknown,lost")
+    assert listed.context["cl"].result_count == 3
+
+
+# --- Pause ------------------------------------------------------------------------------------
+
+
+def test_pausing_and_resuming_is_told_and_kept_in_the_audit_trail(client, read):
+    account = current_account()
+    read()
+
+    assert do(client, account, "pause") == ["SellerPic is paused. What it has is still collected."]
+    account.refresh_from_db()
+    assert account.is_paused
+    assert "SellerPic, sandbox Paused by operator@example.com on" in read()
+
+    assert do(client, account, "resume") == ["SellerPic takes jobs again."]
+    account.refresh_from_db()
+    assert not account.is_paused
+    assert list(AuditEntry.objects.order_by("pk").values_list("action", "actor", "subject")) == [
+        ("provider.paused", "operator@example.com", str(account)),
+        ("provider.resumed", "operator@example.com", str(account)),
+    ]
+
+
+def test_pausing_twice_is_one_pause(client, read):
+    account = current_account()
+    read()
+
+    do(client, account, "pause")
+    do(client, account, "pause")
+
+    assert AuditEntry.objects.filter(action="provider.paused").count() == 1
+
+
+def test_a_closed_account_is_tried_at_once_and_alone(client, read):
+    account = current_account()
+    closed = {"closed_until": now() + timedelta(minutes=9), "closed_streak": 4}
+    ProviderAccount.objects.filter(pk=account.pk).update(closed_reason="Away.", **closed)
+    read()
+
+    assert do(client, account, "try") == ["The next job tries SellerPic now."]
+
+    account.refresh_from_db()
+    assert (account.closed_until, account.closed_streak) == (None, 4)
+
+
+# --- Keys -------------------------------------------------------------------------------------
+
+
+def test_a_key_that_works_is_stored_encrypted_and_opens_the_account(client, read, live, caplog):
+    ProviderAccount.objects.filter(pk=live.pk).update(
+        closed_until=now() + timedelta(minutes=9), closed_streak=2, key_refused_at=now()
+    )
+    read()
+
+    told = do(client, live, "key", key=f"  {GOOD_KEY}\n")
+
+    assert told == ["The key was stored and works; 180 credits are left at SellerPic."]
+    live.refresh_from_db()
+    assert key_of(live) == GOOD_KEY
+    assert GOOD_KEY not in live.encrypted_key
+    assert (live.balance_remaining, live.key_refused_at, live.closed_until) == (180, None, None)
+    assert live.closed_streak == 2, "the next job tries alone"
+    assert now() - live.key_set_at < timedelta(minutes=1)
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.actor) == ("provider.key_stored", "operator@example.com")
+    assert entry.data == {"trial": "works"}
+    assert "Stored on" in read()
+    assert GOOD_KEY not in caplog.text
+
+
+def test_no_page_shows_a_key_or_a_part_of_it(client, read, live):
+    read()
+    do(client, live, "key", key=GOOD_KEY)
+
+    token = ProviderAccount.objects.get(pk=live.pk).encrypted_key
+    for path in ("page/", "", f"{live.pk}/change/", f"{live.pk}/history/"):
+        html = client.get(f"/admin/generation/provideraccount/{path}").content.decode()
+        assert "operators-own" not in html, path
+        assert token[:20] not in html, path
+    assert 'autocomplete="off"' in client.get(PAGE).content.decode()
+
+
+def test_a_refused_key_is_not_stored_unless_the_operator_says_so(client, read, live):
+    read()
+    do(client, live, "key", key=GOOD_KEY)
+
+    assert do(client, live, "key", key=BAD_KEY) == ["SellerPic refuses the key. Nothing was saved."]
+    live.refresh_from_db()
+    assert (key_of(live), live.key_refused_at) == (GOOD_KEY, None)
+    assert AuditEntry.objects.count() == 1
+
+    assert do(client, live, "key", key=BAD_KEY, even_if_refused="on") == [
+        "The key was stored although it does not work: SellerPic refuses the key."
+    ]
+    live.refresh_from_db()
+    assert key_of(live) == BAD_KEY
+    assert live.key_refused_at == live.key_set_at
+    assert AuditEntry.objects.order_by("-pk")[0].data == {"trial": "refused"}
+
+
+def test_a_key_that_cannot_be_tried_is_stored_and_said_to_be_untried(client, read, live, settings):
+    read()
+    account = ProviderAccount.objects.create(provider="sellerpic", base_url="http://127.0.0.1:9")
+
+    told = do(client, account, "key", key=GOOD_KEY)
+
+    assert told == [
+        "The key was stored and could not be tried: SellerPic cannot be reached (ConnectError)."
+    ]
+    account.refresh_from_db()
+    assert key_of(account) == GOOD_KEY
+
+
+@pytest.mark.parametrize(
+    "key", ["", "   ", "two words here", "schl\u00fcssel-123", "k" * 401, "a\tb"]
+)
+def test_what_can_be_no_key_is_refused(client, read, live, key):
+    read()
+
+    assert do(client, live, "key", key=key) == [
+        "That is no key: paste it whole, without blanks. Nothing was saved."
+    ]
+
+    live.refresh_from_db()
+    assert (live.encrypted_key, live.key_set_at) == ("", None)
+
+
+def test_where_the_environment_gives_the_key_or_no_secret_is_set_none_is_stored(
+    client, read, live, settings
+):
+    settings.SELLERPIC_API_KEY = "sp-of-the-environment"
+    read()
+    assert do(client, live, "key", key=GOOD_KEY) == [
+        "The environment gives a key, and it wins. Nothing was saved."
+    ]
+
+    settings.SELLERPIC_API_KEY, settings.PROVIDER_KEY_SECRETS = "", []
+    assert do(client, live, "key", key=GOOD_KEY) == [
+        "PROVIDER_KEY_SECRETS is empty, so that no key can be stored."
+    ]
+
+    assert not AuditEntry.objects.exists()
+    assert not ProviderAccount.objects.exclude(encrypted_key="").exists()
+
+
+def test_the_sandbox_takes_no_key(client, read):
+    read()
+
+    assert do(client, current_account(), "key", key=GOOD_KEY) == [
+        "The sandbox has a key of its own."
+    ]
+
+
+def test_a_stored_key_is_removed(client, read, live):
+    read()
+    do(client, live, "key", key=GOOD_KEY)
+
+    assert do(client, live, "remove-key") == ["The stored key was removed."]
+
+    live.refresh_from_db()
+    assert (live.encrypted_key, live.key_set_at, key_of(live)) == ("", None, "")
+    assert AuditEntry.objects.order_by("-pk")[0].action == "provider.key_removed"
+    assert do(client, live, "remove-key") == ["There was no stored key."]
+
+
+# --- Who may ----------------------------------------------------------------------------------
+
+
+def test_each_act_is_by_post_and_needs_its_permission(client, live):
+    looks = User.objects.create_user("looks@example.com", "x", is_staff=True)
+    looks.user_permissions.set(Permission.objects.filter(codename="view_provideraccount"))
+    client.force_login(looks)
+    text = words(client.get(PAGE))
+    assert "Takes no jobs: there is no key." in text
+    assert "You may not see jobs." in text
+    assert "Pause" not in text and "New key" not in text
+
+    for action in ("key", "remove-key", "pause", "resume", "try"):
+        address = f"/admin/generation/provideraccount/{live.pk}/{action}/"
+        assert client.post(address, {"key": GOOD_KEY}).status_code == 403, action
+    operator = User.objects.create_superuser("operator@example.com", "x")
+    client.force_login(operator)
+    for action in ("key", "remove-key", "pause", "resume", "try"):
+        address = f"/admin/generation/provideraccount/{live.pk}/{action}/"
+        assert client.get(address).status_code == 405, action
+
+    live.refresh_from_db()
+    assert (live.encrypted_key, live.is_paused) == ("", False)
+
+
+def test_it_is_for_staff_who_may_see_accounts(client):
+    client.force_login(User.objects.create_user("staff@example.com", "x", is_staff=True))
+    assert client.get(PAGE).status_code == 403
+    assert PAGE not in client.get("/admin/").content.decode()
+
+    client.force_login(User.objects.create_user("person@example.com", "x"))
+    assert client.get(PAGE).status_code in (302, 403)
