@@ -1,6 +1,6 @@
 """The data folder of a one-machine installation: made, checked and locked before Django starts.
 
-It holds `settings.env` (mode and secret key, written at the first start) and `running.env`, which is
+It holds `settings.env` (mode and secrets, written at the first start) and `running.env`, which is
 locked while `manage.py serve` runs and tells other commands the ports it uses.
 """
 
@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 SETTINGS_FILE = "settings.env"
+#: The setting that encrypts the provider keys which operators write in the browser.
+KEY_SECRETS = "PROVIDER_KEY_SECRETS"
 RUNNING_FILE = "running.env"
 #: Bytes that must be free: the database, its log and a few pictures.
 LEAST_FREE_BYTES = 300 * 1024 * 1024
@@ -45,13 +47,24 @@ def prepare_empty(folder: Path) -> None:
 
 
 def write_settings(folder: Path) -> None:
-    """Write the mode and a new secret, unless the folder has its own."""
-    if not (folder / SETTINGS_FILE).exists():
+    """Write the mode and new secrets, unless the folder has its own.
+
+    A file of an earlier version gets the secret that it lacks, once.
+    """
+    path = folder / SETTINGS_FILE
+    key_secret = f"{KEY_SECRETS}={secrets.token_urlsafe(48)}\n"
+    if not path.exists():
         write_private(
-            folder / SETTINGS_FILE,
+            path,
             "# Written at the first start. Every manage.py command beside it reads this.\n"
-            f"MODE=embedded\nSECRET_KEY={secrets.token_urlsafe(48)}\n",
+            f"MODE=embedded\nSECRET_KEY={secrets.token_urlsafe(48)}\n{key_secret}",
         )
+        return
+    text = path.read_text(encoding="utf-8")
+    if not text.endswith("\n"):
+        text += "\n"
+    if not any(line.strip().startswith(f"{KEY_SECRETS}=") for line in text.splitlines()):
+        write_private(path, f"{text}{key_secret}")
 
 
 def _check(folder: Path) -> None:
