@@ -162,7 +162,9 @@ def finish_job(job: Job, results: Sequence[Result], now: datetime, reached: Obse
     failed = next((result for result in results if result.asset is None), None)
     error = ""
     if state != State.SUCCEEDED:
-        error = (failed.error if failed else "") or _("The provider made fewer pictures.")
+        error = (failed.error if failed else "") or _(
+            "The provider made fewer results than asked for."
+        )
     with changing(job):
         ended = end_job(
             job,

@@ -1,0 +1,252 @@
+"""Pictures that travel within an order: fitted to it, by link or as data, and never half sent."""
+
+import asyncio
+import base64
+import hashlib
+from dataclasses import replace
+
+import pytest
+from django.utils.timezone import now
+
+from catalog.models import Rendition
+from catalog.storage import Missing, StorageError, TooLarge, storage
+from generation.engine import links, prepare
+from generation.engine.claims import claim_to_prepare, claim_to_submit
+from generation.engine.context import Context
+from generation.engine.links import links_or_data
+from generation.engine.prepare import prepare_job
+from generation.engine.submit import submit_job
+from generation.engine.threads import Threads
+from generation.engine.timing import Timing
+from generation.models import Attempt, Job, Pool
+from generation.providers.base import Submitted
+from generation.transitions import advance
+from tests.engine.conftest import spent
+from tests.engine.fashn import launch_fashn
+from tests.factories import make_mask, make_photo, make_product
+
+TIMING = Timing(order=0.3)
+
+
+class Taker:
+    """A provider that takes every order and keeps it."""
+
+    def __init__(self):
+        self.orders = []
+
+    async def submit(self, order):
+        self.orders.append(order)
+        return Submitted(f"task-{len(self.orders)}")
+
+
+@pytest.fixture
+def photo(team, settings):
+    settings.SANDBOX = True
+    return make_photo(make_product(team), size=(600, 800), with_renditions=False)
+
+
+def do(step, item, provider, tmp_path):
+    """One step as the engine does it."""
+
+    async def run():
+        threads = [Threads(1, name) for name in ("orders-db", "orders-slow", "orders-files")]
+        ctx = Context(
+            clock=now,
+            timing=TIMING,
+            database=threads[0],
+            slow=threads[1],
+            files=threads[2],
+            connect=lambda _account: provider,
+            scratch=tmp_path,
+            reached=lambda _point, _job: None,
+            wake=lambda: None,
+        )
+        try:
+            await step(ctx, item)
+        finally:
+            for each in threads:
+                await asyncio.to_thread(each.close)
+
+    asyncio.run(run())
+
+
+def prepared(job, tmp_path):
+    [claimed] = claim_to_prepare(now(), TIMING, 1)
+    assert claimed == job
+    do(prepare_job, claimed, Taker(), tmp_path)
+    job.refresh_from_db()
+    assert job.state == "ready", job.error
+    return job
+
+
+def sent(job, tmp_path, provider=None):
+    provider = provider or Taker()
+    [claimed] = claim_to_submit(now(), TIMING)
+    assert claimed.job == job
+    do(submit_job, claimed, provider, tmp_path)
+    job.refresh_from_db()
+    return provider
+
+
+def edit(team, photo):
+    return launch_fashn(
+        team,
+        "edit",
+        photo=photo,
+        inputs={"image": photo, "mask": make_mask(photo), "image_context": photo},
+        prompt="a red scarf",
+    )
+
+
+def test_pictures_without_public_links_travel_as_data(team, photo, tmp_path):
+    job = prepared(edit(team, photo), tmp_path)
+
+    [order] = sent(job, tmp_path).orders
+
+    assert job.state == "running"
+    assert sorted(order.files) == ["image", "image_context", "mask"]
+    for name, uri in order.files.items():
+        head, _comma, data = uri.partition(",")
+        entry = job.inputs.get(name=name)
+        assert head in ("data:image/jpeg;base64", "data:image/png;base64")
+        assert hashlib.sha256(base64.b64decode(data)).hexdigest() == entry.sent_sha256
+    assert (order.task, order.outputs, order.seed) == ("edit", 2, job.seed)
+    assert order.options["prompt"] == "a red scarf"
+    assert order.webhook_url == ""
+
+
+def test_pictures_that_are_too_large_for_one_request_get_a_share_of_it_each(
+    team, photo, tmp_path, monkeypatch
+):
+    full = prepared(edit(team, photo), tmp_path)
+    sizes = [
+        Rendition.objects.get(key=entry.file_key).bytes
+        for entry in full.inputs.exclude(file_key="")
+    ]
+    assert advance(full, "ready", "preparing", lease_until=now())
+    assert advance(full, "preparing", "queued", lease_until=None)
+    limit = sum(sizes) - 1
+    monkeypatch.setattr(prepare, "BODY_BYTES", limit)
+    monkeypatch.setattr(links, "BODY_BYTES", limit)
+
+    job = prepared(full, tmp_path)
+    [order] = sent(job, tmp_path).orders
+
+    copies = [
+        Rendition.objects.get(key=entry.file_key) for entry in job.inputs.exclude(file_key="")
+    ]
+    assert sum(copy.bytes for copy in copies) <= limit
+    assert max(copy.bytes for copy in copies) <= limit // 3
+    assert len(order.files) == 3
+    mask = job.inputs.get(name="mask")
+    picture = job.inputs.get(name="image")
+    keys = {copy.key: (copy.width, copy.height) for copy in copies}
+    assert keys[mask.file_key] == keys[picture.file_key]
+
+
+def test_linked_pictures_are_neither_shrunk_nor_read(team, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare, "BODY_BYTES", 1)
+    monkeypatch.setattr(prepare, "has_public_links", lambda: True)
+    monkeypatch.setattr(
+        links, "picture_link", lambda copy, seconds: f"https://files.example/{copy.key}?{seconds}"
+    )
+    job = prepared(edit(team, photo), tmp_path)
+
+    [order] = sent(job, tmp_path).orders
+
+    key = job.inputs.get(name="image").file_key
+    assert order.files["image"] == f"https://files.example/{key}?3600"
+
+
+def test_more_than_one_request_carries_is_refused_before_anything_is_sent(
+    team, photo, tmp_path, monkeypatch
+):
+    job = prepared(edit(team, photo), tmp_path)
+    monkeypatch.setattr(links, "BODY_BYTES", 10)
+    key = job.inputs.get(name="image").file_key
+
+    with pytest.raises(TooLarge):
+        links_or_data({"image": key})
+    with pytest.raises(Missing):
+        links_or_data({"image": "t/nowhere.png"})
+
+    assert sent(job, tmp_path).orders == []
+    assert job.state == "ready"
+
+
+# --- Nothing was sent ------------------------------------------------------------------------------
+
+
+def stumble(error):
+    def fail(keys):
+        raise error
+
+    return fail
+
+
+def hang(keys):
+    import time
+
+    time.sleep(0.5)
+
+
+@pytest.mark.parametrize("trouble", [stumble(StorageError("down")), stumble(OSError("disk")), hang])
+def test_a_storage_that_is_down_before_the_post_counts_as_not_sent(
+    team, photo, tmp_path, monkeypatch, trouble
+):
+    job = prepared(launch_fashn(team, photo=photo), tmp_path)
+    monkeypatch.setattr("generation.engine.submit.links_or_data", trouble)
+
+    provider = sent(job, tmp_path)
+
+    assert provider.orders == []
+    assert (job.state, job.slot, job.error_code) == ("ready", None, "storage")
+    assert job.error == "The pictures could not be read from the storage."
+    assert Attempt.objects.get(job=job).outcome == "not_taken"
+    assert spent(team) == (100, 2)
+    pool = Pool.objects.get(pk=job.pool_id)
+    assert pool.busy_until is not None, "the jobs behind it need not try as well"
+
+
+def test_a_copy_that_is_gone_is_made_again(team, photo, tmp_path):
+    job = prepared(launch_fashn(team, photo=photo), tmp_path)
+    copy = photo.renditions.get(purpose__startswith="send-")
+    storage().delete(copy.key)
+    copy.delete()
+
+    provider = sent(job, tmp_path)
+
+    assert provider.orders == []
+    assert (job.state, job.slot) == ("ready", None)
+    assert job.inputs.get(name="model_image").file_key == ""
+    assert claim_to_submit(now(), TIMING) == []
+    assert Job.objects.get(pk=job.pk).state == "preparing"
+
+
+def test_an_order_that_can_never_be_made_comes_to_an_end(team, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("generation.engine.submit.links_or_data", stumble(KeyError("a bug")))
+    job = prepared(launch_fashn(team, photo=photo), tmp_path)
+
+    for _ in range(4):
+        provider = sent(job, tmp_path)
+        assert provider.orders == []
+        if job.state == "failed":
+            break
+        claim_to_submit(now(), TIMING)
+        job.refresh_from_db()
+        assert advance(job, "preparing", "queued", lease_until=None, due_at=now())
+        job = prepared(job, tmp_path)
+
+    assert (job.state, job.error_code) == ("failed", "no_order")
+    assert spent(team) == (100, 0)
+
+
+def test_the_lease_outlives_the_order_and_the_post(team, photo, tmp_path):
+    job = prepared(launch_fashn(team, photo=photo), tmp_path)
+    at = now()
+
+    [claimed] = claim_to_submit(at, replace(TIMING, order=30, submit=80, lease_margin=20))
+
+    assert claimed.job.lease_until is not None
+    assert (claimed.job.lease_until - at).total_seconds() == 130
+    assert job.lease_until is None
