@@ -18,7 +18,7 @@ from sandbox.backgrounds import (
     studio,
 )
 from sandbox.casting import choose_person, like_photo
-from sandbox.cutouts import product_of
+from sandbox.cutouts import product_of, solid
 from sandbox.edits import edit, main_colour
 from sandbox.new_people import Sitting, draw_person, draw_with_product
 from sandbox.people import PEOPLE_BY_KEY, Person
@@ -85,6 +85,13 @@ class Commission:
         path = self.pictures.get("mask")
         return open_mask(path, size) if path else None
 
+    def outline(self, *, without_shadow: bool = False) -> Image.Image | None:
+        """What the photo's own transparency leaves, if it is a cut-out already."""
+        alpha = reduced(open_cut_out(self.pictures["photo"]), self.area).getchannel("A")
+        if not any(alpha.histogram()[:250]):
+            return None
+        return solid(alpha) if without_shadow else alpha
+
 
 def _swap(commission: Commission) -> Image.Image:
     photo = commission.photo()
@@ -141,7 +148,7 @@ def _background(commission: Commission) -> Image.Image:
     return replace_background(
         photo,
         behind,
-        mask=commission.mask(photo.size),
+        mask=commission.mask(photo.size) or commission.outline(without_shadow=True),
         scale=float(commission.options.get("scale") or 1.0),
         shadow=not colour,
     )
@@ -149,11 +156,7 @@ def _background(commission: Commission) -> Image.Image:
 
 def _cutout(commission: Commission) -> Image.Image:
     photo = commission.photo()
-    mask = commission.mask(photo.size)
-    given = reduced(open_cut_out(commission.pictures["photo"]), commission.area).getchannel("A")
-    if mask is None and any(given.histogram()[:250]):
-        mask = given
-    return remove_background(photo, mask)
+    return remove_background(photo, commission.mask(photo.size) or commission.outline())
 
 
 def _segment(commission: Commission) -> Image.Image:

@@ -52,11 +52,15 @@ def product_of(path: Path, part: str = "") -> Image.Image:
         alpha = find_clothing(findings, part) if worn else findings.product
         picture = cut_out(photo, alpha)
     else:
-        # What is half clear in a cut-out is the shadow that it threw.
-        alpha = alpha.point([max(0, round((v - 150) * 255 / 105)) for v in range(256)])
+        alpha = solid(alpha)
         picture.putalpha(alpha)
     box = alpha.point([0] * 60 + [255] * 196).filter(ImageFilter.MedianFilter(3)).getbbox()
     return picture.crop(box) if box else picture
+
+
+def solid(alpha: Image.Image) -> Image.Image:
+    """The transparency of a cut-out without what is half clear: the shadow that it threw."""
+    return alpha.point([max(0, round((v - 150) * 255 / 105)) for v in range(256)])
 
 
 def shadow_of(mask: Image.Image, blur: float, move: tuple[int, int]) -> Image.Image:

@@ -6,9 +6,9 @@ import hashlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from sandbox.bare_skin import find_skin
 from sandbox.face_finder import Face, find_faces
@@ -18,6 +18,9 @@ from sandbox.subjects import find_subject, has_plain_background
 
 _KEPT = 3
 """Photos whose findings are kept: the second picture of a task need not look again."""
+
+_MOST_PEOPLE = 4
+"""People looked for in one photo, those in front first."""
 
 _SKIN_OF_A_PERSON = 0.012
 """Share of a photo without a face from which on skin in it means a person."""
@@ -46,9 +49,13 @@ class Findings:
 
     @cached_property
     def person(self) -> Image.Image:
-        """A soft mask of whoever is in front."""
-        rough = small_copy(find_person(self.photo, self.face, self.skin))
-        likely = rough.filter(ImageFilter.GaussianBlur(max(1.0, max(rough.size) * 0.05)))
+        """A soft mask of everyone whose face shows, or of the one who shows none."""
+        faces = self.faces or (None,)
+        rough = [
+            small_copy(find_person(self.photo, face, self.skin)) for face in faces[-_MOST_PEOPLE:]
+        ]
+        everyone = reduce(ImageChops.lighter, rough)
+        likely = everyone.filter(ImageFilter.GaussianBlur(max(1.0, max(everyone.size) * 0.05)))
         return find_subject(self.photo, likely)
 
     @cached_property

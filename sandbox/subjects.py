@@ -34,6 +34,9 @@ _SOFT_AREA = 1_200_000
 _PLAIN = 9
 """Unlikeness to its own main colours up to which a rim is that of a plain background."""
 
+_STRONG = 26
+"""Unlikeness to the background that nothing white on white has."""
+
 _BLACK_WHITE = [0] * 128 + [255] * 128
 
 
@@ -96,8 +99,11 @@ def _unreached(outside: Image.Image, soft: Image.Image, least: int) -> Image.Ima
     empty = outside.point([255 if v < least else 0 for v in _LEVELS])
     shadows = _shadows(soft, empty)
     whole, shadowless = _beyond(empty), _beyond(ImageChops.lighter(empty, shadows))
-    # White on white looks like shadow too: a subject is not given up for it.
-    mask = shadowless if share(shadowless) > _MOSTLY * share(whole) else whole
+    # White on white looks like shadow too: a subject is not given up for it, unless what is left
+    # is so unlike the background that it must be the subject.
+    strong = _quantile(outside, 0.5, shadowless) > _STRONG
+    least_left = 0.3 if strong else _MOSTLY
+    mask = shadowless if share(shadowless) > least_left * share(whole) else whole
     shade, bare = shadows.tobytes(), outside.tobytes()
     pixels = bytearray(mask.tobytes())
     for part in parts(mask):
@@ -122,7 +128,7 @@ def _shadows(soft: Image.Image, empty: Image.Image) -> Image.Image:
     same = Image.new("L", soft.size, 255)
     for band, most in ((light, 130), (blue, 5), (red, 5)):
         level = _quantile(band, 0.5, empty)
-        ramp = [255 if level - most <= v <= level + min(most, 16) else 0 for v in _LEVELS]
+        ramp = [255 if level - most <= v <= level + min(most, 24) else 0 for v in _LEVELS]
         same = ImageChops.darker(same, band.point(ramp))
     step = ImageChops.subtract(
         light.filter(ImageFilter.MaxFilter(3)), light.filter(ImageFilter.MinFilter(3))
