@@ -55,7 +55,7 @@ def standing_of(
     if not is_current:
         return Standing(
             "quiet",
-            _("Gets no new jobs: the sandbox stands in for it (SANDBOX).")
+            _("Gets no new jobs: the sandbox stands in for it (SANDBOX=0 ends that).")
             if sandbox and not account.is_sandbox
             else _("Gets no new jobs: the settings name another address."),
         )

@@ -104,7 +104,7 @@ def test_the_sandbox_stands_in_for_accounts_without_a_key(read):
 
     assert "SellerPic, sandbox Takes jobs." in text
     assert "FASHN, sandbox Takes jobs." in text
-    assert "SellerPic, live Gets no new jobs: the sandbox stands in for it (SANDBOX)." in text
+    assert "SellerPic, live Gets no new jobs: the sandbox stands in for it (SANDBOX=0 ends that)." in text
     assert "Key None. Set SELLERPIC_API_KEY, or set PROVIDER_KEY_SECRETS so that keys" in text
     assert "No worker is running" in text
 
