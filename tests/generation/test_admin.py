@@ -13,11 +13,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def operator(db):
-    return User.objects.create_superuser("operator@example.com", "x", name="Olga")
-
-
-@pytest.fixture
 def unknown(db):
     job = launch_swap(make_team("Atelier", credits_=10))
     assert advance(job, "queued", "submitting", slot=0, attempt_count=1)

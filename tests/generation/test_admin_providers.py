@@ -1,92 +1,22 @@
-"""The operator's page of providers: what it says, who may do what, and keys that nobody sees."""
+"""The operator's page of providers: what it says, and what becomes of silent jobs there."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html import unescape
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.utils.timezone import now
 
 from generation.models import Attempt, Job, Pool, ProviderAccount
-from generation.providers.keys import encrypt, key_of
+from generation.providers.keys import encrypt
 from generation.providers.registry import current_account
 from generation.transitions import advance, end_job
-from sandbox.app import create_app
-from sandbox.server import serve_in_thread
-from teams.models import AuditEntry, CreditAccount, User
+from teams.models import CreditAccount
 from tests.factories import deliver_swap, launch_swap, make_photo, make_product, make_team
+from tests.generation.providers_page import PAGE, silent_job
 
 pytestmark = pytest.mark.django_db
-
-PAGE = "/admin/generation/provideraccount/page/"
-SECRET = "s" * 40
-GOOD_KEY = "sandbox-operators-own-0123456789"
-BAD_KEY = "wrong-key-0123456789"
-
-
-@pytest.fixture
-def operator(db) -> User:
-    return User.objects.create_superuser("operator@example.com", "x", name="Olga")
-
-
-@pytest.fixture
-def read(client, operator):
-    """The page as the operator reads it: its words, without tags."""
-    client.force_login(operator)
-
-    def reading() -> str:
-        answer = client.get(PAGE)
-        assert answer.status_code == 200
-        return words(answer)
-
-    return reading
-
-
-@pytest.fixture
-def live(settings, tmp_path):
-    """A live account whose host is a provider on this machine, which knows keys of its own form."""
-    settings.SANDBOX = False
-    settings.SELLERPIC_API_KEY = settings.FASHN_API_KEY = ""
-    settings.PROVIDER_KEY_SECRETS = [SECRET]
-    with (
-        create_app(tmp_path / "sandbox", balance=180, plain=True) as app,
-        serve_in_thread(app) as server,
-    ):
-        settings.SELLERPIC_BASE_URL = server.url
-        yield current_account("sellerpic")
-
-
-def words(answer) -> str:
-    html = answer.content.decode().partition('<div id="content-main">')[2]
-    text = unescape(re.sub(r"<[^>]+>", " ", html)).replace("\N{EN DASH}", "-")
-    return re.sub(r"\s+", " ", text)
-
-
-def do(client, account: ProviderAccount, action: str, **form: str) -> list[str]:
-    """Press a button; what the page says next."""
-    address = f"/admin/generation/provideraccount/{account.pk}/{action}/"
-    answer = client.post(address, form, follow=True)
-    assert answer.redirect_chain == [(f"{PAGE}#account-{account.pk}", 302)]
-    return [str(message) for message in answer.context["messages"]]
-
-
-def silent_job(state: str = "unknown", *, team: str = "Atelier", task: str = "196300123") -> Job:
-    job = launch_swap(make_team(team, credits_=10))
-    assert advance(job, "queued", "submitting", slot=0, attempt_count=1)
-    Attempt.objects.create(
-        job=job, number=1, request_hash="x", outcome="unknown", trace_id="trace-7",
-        error="SellerPic's answer was lost (ReadTimeout).", started_at=now(),
-    )  # fmt: skip
-    assert advance(job, "submitting", "unknown", slot=None)
-    if state == "lost":
-        assert advance(job, "unknown", "lost", remote_id=task)
-    return job
-
-
-# --- What it says -----------------------------------------------------------------------------
 
 
 def test_the_index_and_the_list_lead_to_it(client, operator):
@@ -104,7 +34,10 @@ def test_the_sandbox_stands_in_for_accounts_without_a_key(read):
 
     assert "SellerPic, sandbox Takes jobs." in text
     assert "FASHN, sandbox Takes jobs." in text
-    assert "SellerPic, live Gets no new jobs: the sandbox stands in for it (SANDBOX=0 ends that)." in text
+    assert (
+        "SellerPic, live Gets no new jobs: the sandbox stands in for it (SANDBOX=0 ends that)."
+        in text
+    )
     assert "Key None. Set SELLERPIC_API_KEY, or set PROVIDER_KEY_SECRETS so that keys" in text
     assert "No worker is running" in text
 
@@ -299,200 +232,3 @@ def test_of_many_silent_jobs_the_oldest_are_shown_and_the_list_has_all(client, r
     assert "the list of jobs has all of them." in text
     listed = client.get("/admin/generation/job/?state__in=unknown,lost")
     assert listed.context["cl"].result_count == 3
-
-
-# --- Pause ------------------------------------------------------------------------------------
-
-
-def test_pausing_and_resuming_is_told_and_kept_in_the_audit_trail(client, read):
-    account = current_account()
-    read()
-
-    assert do(client, account, "pause") == ["SellerPic is paused. What it has is still collected."]
-    account.refresh_from_db()
-    assert account.is_paused
-    assert "SellerPic, sandbox Paused by operator@example.com on" in read()
-
-    assert do(client, account, "resume") == ["SellerPic takes jobs again."]
-    account.refresh_from_db()
-    assert not account.is_paused
-    assert list(AuditEntry.objects.order_by("pk").values_list("action", "actor", "subject")) == [
-        ("provider.paused", "operator@example.com", str(account)),
-        ("provider.resumed", "operator@example.com", str(account)),
-    ]
-
-
-def test_pausing_twice_is_one_pause(client, read):
-    account = current_account()
-    read()
-
-    do(client, account, "pause")
-    do(client, account, "pause")
-
-    assert AuditEntry.objects.filter(action="provider.paused").count() == 1
-
-
-def test_a_closed_account_is_tried_at_once_and_alone(client, read):
-    account = current_account()
-    closed = {"closed_until": now() + timedelta(minutes=9), "closed_streak": 4}
-    ProviderAccount.objects.filter(pk=account.pk).update(closed_reason="Away.", **closed)
-    read()
-
-    assert do(client, account, "try") == ["The next job tries SellerPic now."]
-
-    account.refresh_from_db()
-    assert (account.closed_until, account.closed_streak) == (None, 4)
-
-
-# --- Keys -------------------------------------------------------------------------------------
-
-
-def test_a_key_that_works_is_stored_encrypted_and_opens_the_account(client, read, live, caplog):
-    ProviderAccount.objects.filter(pk=live.pk).update(
-        closed_until=now() + timedelta(minutes=9), closed_streak=2, key_refused_at=now()
-    )
-    read()
-
-    told = do(client, live, "key", key=f"  {GOOD_KEY}\n")
-
-    assert told == ["The key was stored and works; 180 credits are left at SellerPic."]
-    live.refresh_from_db()
-    assert key_of(live) == GOOD_KEY
-    assert GOOD_KEY not in live.encrypted_key
-    assert (live.balance_remaining, live.key_refused_at, live.closed_until) == (180, None, None)
-    assert live.closed_streak == 2, "the next job tries alone"
-    assert now() - live.key_set_at < timedelta(minutes=1)
-    entry = AuditEntry.objects.get()
-    assert (entry.action, entry.actor) == ("provider.key_stored", "operator@example.com")
-    assert entry.data == {"trial": "works"}
-    assert "Stored on" in read()
-    assert GOOD_KEY not in caplog.text
-
-
-def test_no_page_shows_a_key_or_a_part_of_it(client, read, live):
-    read()
-    do(client, live, "key", key=GOOD_KEY)
-
-    token = ProviderAccount.objects.get(pk=live.pk).encrypted_key
-    for path in ("page/", "", f"{live.pk}/change/", f"{live.pk}/history/"):
-        html = client.get(f"/admin/generation/provideraccount/{path}").content.decode()
-        assert "operators-own" not in html, path
-        assert token[:20] not in html, path
-    assert 'autocomplete="off"' in client.get(PAGE).content.decode()
-
-
-def test_a_refused_key_is_not_stored_unless_the_operator_says_so(client, read, live):
-    read()
-    do(client, live, "key", key=GOOD_KEY)
-
-    assert do(client, live, "key", key=BAD_KEY) == ["SellerPic refuses the key. Nothing was saved."]
-    live.refresh_from_db()
-    assert (key_of(live), live.key_refused_at) == (GOOD_KEY, None)
-    assert AuditEntry.objects.count() == 1
-
-    assert do(client, live, "key", key=BAD_KEY, even_if_refused="on") == [
-        "The key was stored although it does not work: SellerPic refuses the key."
-    ]
-    live.refresh_from_db()
-    assert key_of(live) == BAD_KEY
-    assert live.key_refused_at == live.key_set_at
-    assert AuditEntry.objects.order_by("-pk")[0].data == {"trial": "refused"}
-
-
-def test_a_key_that_cannot_be_tried_is_stored_and_said_to_be_untried(client, read, live, settings):
-    read()
-    account = ProviderAccount.objects.create(provider="sellerpic", base_url="http://127.0.0.1:9")
-
-    told = do(client, account, "key", key=GOOD_KEY)
-
-    assert told == [
-        "The key was stored and could not be tried: SellerPic cannot be reached (ConnectError)."
-    ]
-    account.refresh_from_db()
-    assert key_of(account) == GOOD_KEY
-
-
-@pytest.mark.parametrize(
-    "key", ["", "   ", "two words here", "schl\u00fcssel-123", "k" * 401, "a\tb"]
-)
-def test_what_can_be_no_key_is_refused(client, read, live, key):
-    read()
-
-    assert do(client, live, "key", key=key) == [
-        "That is no key: paste it whole, without blanks. Nothing was saved."
-    ]
-
-    live.refresh_from_db()
-    assert (live.encrypted_key, live.key_set_at) == ("", None)
-
-
-def test_where_the_environment_gives_the_key_or_no_secret_is_set_none_is_stored(
-    client, read, live, settings
-):
-    settings.SELLERPIC_API_KEY = "sp-of-the-environment"
-    read()
-    assert do(client, live, "key", key=GOOD_KEY) == [
-        "The environment gives a key, and it wins. Nothing was saved."
-    ]
-
-    settings.SELLERPIC_API_KEY, settings.PROVIDER_KEY_SECRETS = "", []
-    assert do(client, live, "key", key=GOOD_KEY) == [
-        "PROVIDER_KEY_SECRETS is empty, so that no key can be stored."
-    ]
-
-    assert not AuditEntry.objects.exists()
-    assert not ProviderAccount.objects.exclude(encrypted_key="").exists()
-
-
-def test_the_sandbox_takes_no_key(client, read):
-    read()
-
-    assert do(client, current_account(), "key", key=GOOD_KEY) == [
-        "The sandbox has a key of its own."
-    ]
-
-
-def test_a_stored_key_is_removed(client, read, live):
-    read()
-    do(client, live, "key", key=GOOD_KEY)
-
-    assert do(client, live, "remove-key") == ["The stored key was removed."]
-
-    live.refresh_from_db()
-    assert (live.encrypted_key, live.key_set_at, key_of(live)) == ("", None, "")
-    assert AuditEntry.objects.order_by("-pk")[0].action == "provider.key_removed"
-    assert do(client, live, "remove-key") == ["There was no stored key."]
-
-
-# --- Who may ----------------------------------------------------------------------------------
-
-
-def test_each_act_is_by_post_and_needs_its_permission(client, live):
-    looks = User.objects.create_user("looks@example.com", "x", is_staff=True)
-    looks.user_permissions.set(Permission.objects.filter(codename="view_provideraccount"))
-    client.force_login(looks)
-    text = words(client.get(PAGE))
-    assert "Takes no jobs: there is no key." in text
-    assert "You may not see jobs." in text
-    assert "Pause" not in text and "New key" not in text
-
-    for action in ("key", "remove-key", "pause", "resume", "try"):
-        address = f"/admin/generation/provideraccount/{live.pk}/{action}/"
-        assert client.post(address, {"key": GOOD_KEY}).status_code == 403, action
-    operator = User.objects.create_superuser("operator@example.com", "x")
-    client.force_login(operator)
-    for action in ("key", "remove-key", "pause", "resume", "try"):
-        address = f"/admin/generation/provideraccount/{live.pk}/{action}/"
-        assert client.get(address).status_code == 405, action
-
-    live.refresh_from_db()
-    assert (live.encrypted_key, live.is_paused) == ("", False)
-
-
-def test_it_is_for_staff_who_may_see_accounts(client):
-    client.force_login(User.objects.create_user("staff@example.com", "x", is_staff=True))
-    assert client.get(PAGE).status_code == 403
-    assert PAGE not in client.get("/admin/").content.decode()
-
-    client.force_login(User.objects.create_user("person@example.com", "x"))
-    assert client.get(PAGE).status_code in (302, 403)

@@ -162,29 +162,3 @@ def test_an_order_without_a_key_is_refused_and_never_counts_as_lost(account, set
 
         with pytest.raises(AccountClosed, match="SellerPic refuses the key"):
             asyncio.run(submit())
-
-
-def test_the_engine_takes_up_a_replaced_key_without_a_restart(account, tmp_path):
-    from generation.engine.context import Context
-
-    made: list[str] = []
-
-    class Client:
-        async def aclose(self) -> None:
-            made.append("closed")
-
-    def connect(of: ProviderAccount) -> Client:
-        made.append(key_of(of))
-        return Client()
-
-    given = {name: None for name in Context.__dataclass_fields__ if not name.startswith("_")}
-    context = Context(**{**given, "connect": connect})
-    first = context.client(account)
-    assert context.client(account) is first
-
-    account.encrypted_key, account.key_set_at = encrypt("sp-newer"), now()
-
-    assert context.client(account) is not first
-    assert made == ["sp-stored", "sp-newer"]
-    asyncio.run(context.close())
-    assert made[2:] == ["closed", "closed"]
