@@ -180,10 +180,13 @@ def _return_to_ready(job: Job, failure: NotTaken, now: datetime, **changes: Any)
         **changes,
     }
     why: dict[str, Any] = {"note": failure.message, "trace_id": failure.trace_id}
-    if advance(job, State.SUBMITTING, State.READY, at=now, **why, **back):
-        return
-    if _is_still_unknown(job):
-        advance(job, State.UNKNOWN, State.READY, at=now, **why, **back)
+    moved = advance(job, State.SUBMITTING, State.READY, at=now, **why, **back)
+    if not moved and _is_still_unknown(job):
+        moved = advance(job, State.UNKNOWN, State.READY, at=now, **why, **back)
+    if moved and job.discard_requested_at is not None:
+        # Nothing is there to be put aside, and nothing needs to be paid any more.
+        note = _("It was cancelled before the provider took it.")
+        end_job(job, State.READY, State.CANCELLED, at=now, note=note, error="", error_code="")
 
 
 def _refuse(claimed: Claimed, refusal: ProviderError, now: datetime) -> None:

@@ -113,7 +113,8 @@ def _settle_unknown(now: datetime, timing: Timing) -> None:
     def settle(job: Job) -> None:
         doubts = Attempt.objects.filter(job=job, outcome=Attempt.Outcome.UNKNOWN).count()
         started = job.submitted_at or job.created_at
-        if policy == "retry" and doubts == 1 and job.price <= RETRY_UP_TO_CREDITS:
+        is_wanted = job.discard_requested_at is None
+        if policy == "retry" and is_wanted and doubts == 1 and job.price <= RETRY_UP_TO_CREDITS:
             _suspect_cost(job)
             advance(
                 job,

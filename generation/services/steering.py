@@ -16,7 +16,6 @@ from generation.transitions import advance, end_job, lock, record_event
 from teams.audit import record
 from teams.models import User
 
-
 _TASK = re.compile(r"[A-Za-z0-9_-]{1,80}")
 """Digits at SellerPic, a UUID with a suffix at FASHN."""
 
@@ -45,7 +44,12 @@ def cancel_job(*, job: Job, by: User) -> bool:
             continue
         with transaction.atomic():
             if Job.objects.move(job, job.state, discard_requested_at=now()):
-                record_event(job, note=_("The results are to be put aside."), actor=by.email)
+                record_event(
+                    job,
+                    before=job.state,
+                    note=_("The results are to be put aside."),
+                    actor=by.email,
+                )
                 return False
     return False
 
@@ -60,7 +64,12 @@ def keep_results(*, job: Job, by: User) -> bool:
             return True
         with transaction.atomic():
             if Job.objects.move(job, job.state, discard_requested_at=None):
-                record_event(job, note=_("The results are kept after all."), actor=by.email)
+                record_event(
+                    job,
+                    before=job.state,
+                    note=_("The results are kept after all."),
+                    actor=by.email,
+                )
                 return True
     return False
 

@@ -129,3 +129,32 @@ def test_a_hint_moves_a_job_without_waiting_for_the_next_look(sandbox, start_eng
         wait_for_state(job, "succeeded")
     finally:
         app.conf.task_always_eager = False
+
+
+def test_a_slow_submit_delays_no_other_job(sandbox, start_engine, team):
+    photo = make_photo(make_product(team), size=(240, 300))
+    start_engine(timing=replace(QUICK, submit=20))
+    first = wait_for_state(launch_swap(team, photo=photo, model=sandbox.model()), "running")
+    sandbox.plan("slow", seconds=2.5)
+    slow = wait_for_state(launch_swap(team, photo=photo, model=sandbox.model()), "submitting")
+    other = launch_swap(team, photo=photo, model=sandbox.model())
+
+    jobs = [wait_for_state(job, "succeeded") for job in (slow, first, other)]
+
+    answered_at = slow.attempts.get().ended_at
+    assert answered_at is not None
+    assert [job.finished_at < answered_at for job in jobs[1:] if job.finished_at] == [True, True]
+
+
+def test_the_history_is_a_chain_without_a_gap(sandbox, start_engine, team):
+    sandbox.plan("busy")
+    start_engine()
+    job = wait_for_state(launch_swap(team, model=sandbox.model()), "succeeded")
+
+    events = list(job.events.all())
+    assert [event.before for event in events] == ["", *(event.state for event in events[:-1])]
+    [back] = [event for event in events if event.before == "submitting" and event.state == "ready"]
+    assert (back.attempt, back.note) == (1, "Every place at SellerPic is taken.")
+    assert back.trace_id.startswith("sandbox-")
+    assert events[-1].attempt == 2
+    assert events[-1].remote_id == job.remote_id

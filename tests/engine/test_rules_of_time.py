@@ -206,6 +206,25 @@ def test_discarding_while_a_submit_is_under_way_loses_neither(team, photo):
     assert job.discard_requested_at is not None
 
 
+def test_a_job_that_was_cancelled_while_it_was_refused_a_place_ends_free(team, photo):
+    job = launch_swap(team, photo=photo)
+    claimed = claim(make_ready(job))
+    assert cancel_job(job=job, by=owner_of(team)) is False
+
+    record_outcome(claimed, Busy("full"), now())
+
+    job.refresh_from_db()
+    assert (job.state, job.captured, job.error) == ("cancelled", 0, "")
+    assert spent(team) == (100, 0)
+    states = [(event.before, event.state) for event in job.events.all()][-3:]
+    assert states == [
+        ("submitting", "submitting"),
+        ("submitting", "ready"),
+        ("ready", "cancelled"),
+    ]
+    assert claim_to_submit(now() + timedelta(seconds=60), TIMING) == []
+
+
 # --- The breaker ------------------------------------------------------------------------------
 
 
@@ -347,6 +366,18 @@ def test_the_policy_retry_sends_a_cheap_job_once_more(team, photo, settings):
     sweep_jobs(at + timedelta(seconds=901), TIMING)
     job.refresh_from_db()
     assert (job.state, job.attempt_count) == ("unknown", 2)
+
+
+def test_the_policy_retry_sends_nothing_that_is_to_be_put_aside(team, photo, settings):
+    settings.UNKNOWN_OUTCOME_POLICY = "retry"
+    start = now()
+    job = unknown_job(team, photo, start)
+    assert cancel_job(job=job, by=owner_of(team)) is False
+
+    sweep_jobs(start + timedelta(seconds=901), TIMING)
+
+    job.refresh_from_db()
+    assert (job.state, job.attempt_count) == ("unknown", 1)
 
 
 def test_the_policy_release_returns_the_credits_once_the_task_must_have_ended(
