@@ -29,8 +29,9 @@ from sandbox.reframing import reframe, size_of
 from sandbox.scenes import SCENES_BY_KEY
 from sandbox.segments import segment
 from sandbox.swap import swap_model
-from sandbox.try_on import put_on, try_on
+from sandbox.try_on import place_on, put_on, try_on
 from sandbox.videos import make_video
+from sandbox.wording import PLACE_WORDS, first_named
 
 _USUAL_AREA, _MOST_AREA = 1_000_000, 4_200_000
 """Pixels of a picture that is drawn from nothing: where nothing is said, and at most."""
@@ -109,7 +110,11 @@ def _try_on(commission: Commission) -> Image.Image:
     photo = commission.photo()
     part = str(commission.options.get("part") or "")
     garment = product_of(commission.pictures["garment"], part or "one_piece")
-    where = part or shape_of(garment, commission.prompt).where
+    shape = "" if part else shape_of(garment, commission.prompt).where
+    thing = first_named(commission.prompt, PLACE_WORDS) or ("eyes" if shape == "eyes" else "")
+    if thing and not part:
+        return put_on(photo, garment, place_on(photo, thing), commission.variant)
+    where = part or shape
     if where not in ("top", "bottom", "one_piece"):
         where = "top"
     return try_on(photo, garment, where, commission.variant)
@@ -117,8 +122,11 @@ def _try_on(commission: Commission) -> Image.Image:
 
 def _accessory(commission: Commission) -> Image.Image:
     photo = commission.photo()
-    mask = commission.mask(photo.size) or _centre(photo.size)
-    return put_on(photo, product_of(commission.pictures["product"]), mask, commission.variant)
+    product = product_of(commission.pictures["product"])
+    mask = commission.mask(photo.size)
+    if mask is None:
+        mask = place_on(photo, shape_of(product, commission.prompt).where)
+    return put_on(photo, product, mask, commission.variant)
 
 
 def _edit(commission: Commission) -> Image.Image:
@@ -220,14 +228,6 @@ def _person(commission: Commission) -> Person:
     if face:
         return like_photo(reduced(open_upright(face), _FACE_AREA), commission.seed, commission.run)
     return choose_person(commission.prompt, commission.seed, commission.run)
-
-
-def _centre(size: tuple[int, int]) -> Image.Image:
-    mask = Image.new("L", size, 0)
-    width, height = size
-    box = (round(width * 0.3), round(height * 0.3), round(width * 0.7), round(height * 0.7))
-    mask.paste(255, box)
-    return mask
 
 
 TASKS: dict[str, Callable[[Commission], Image.Image]] = {

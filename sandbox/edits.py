@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps, ImageStat
@@ -73,7 +74,7 @@ def edit(
     elif context is not None and mask is not None:
         result = put_on(photo, context, mask, variant)
     elif names_any(prompt, "remove", "erase", "delete", "clean", "without") and mask is not None:
-        result = _cleared(photo, mask)
+        result = _cleared(photo, mask, variant)
     else:
         colour = last_named(prompt, COLOURS)
         if colour is None and context is not None:
@@ -124,17 +125,31 @@ def _dyed(photo: Image.Image, region: Image.Image, colour: Color, variant: int) 
     return Image.composite(dyed, photo, region)
 
 
-def _cleared(photo: Image.Image, mask: Image.Image) -> Image.Image:
-    """What is around the mask carried on into it, with a little of the photo's grain."""
+def _cleared(photo: Image.Image, mask: Image.Image, variant: int) -> Image.Image:
+    """What is around the mask carried on into it, with a little grain."""
     small = small_copy(photo)
     away = mask.resize(small.size, Image.Resampling.BOX).point([255] + [0] * 255)
     filled = spread(small, away.filter(ImageFilter.MinFilter(5)))
-    filled = filled.filter(ImageFilter.GaussianBlur(1.5))
+    filled = filled.filter(ImageFilter.GaussianBlur(1.5 + variant % 4))
+    filled = ImageEnhance.Brightness(filled).enhance((1.0, 1.05, 0.95, 1.1)[variant % 4])
     wide = filled.resize(photo.size, Image.Resampling.BICUBIC)
-    grain = Image.merge("RGB", [Image.effect_noise(photo.size, 7)] * 3)
-    grained = ImageChops.add(wide, grain, 1.0, -128)
+    grained = ImageChops.add(wide, _grain(photo.size, variant), 1.0, -128)
     soft = ImageChops.darker(mask, mask.filter(ImageFilter.GaussianBlur(2)))
     return Image.composite(grained, photo, soft)
+
+
+def _grain(size: tuple[int, int], variant: int) -> Image.Image:
+    """Even noise of a few levels around 128, the same each time."""
+    side = 128
+    noise = random.Random(variant).randbytes(side * side)  # noqa: S311
+    tile = Image.frombytes("L", (side, side), noise).point(
+        [122 + v * 12 // 255 for v in range(256)]
+    )
+    grain = Image.new("L", size)
+    for left in range(0, size[0], side):
+        for top in range(0, size[1], side):
+            grain.paste(tile, (left, top))
+    return Image.merge("RGB", [grain] * 3)
 
 
 def _grade(prompt: str, variant: int) -> _Grade:
@@ -146,7 +161,7 @@ def _grade(prompt: str, variant: int) -> _Grade:
 
 def _graded(photo: Image.Image, grade: _Grade, variant: int) -> Image.Image:
     result = ImageEnhance.Color(photo).enhance(grade.colour)
-    result = ImageEnhance.Brightness(result).enhance(grade.brightness + 0.05 * (variant % 3))
+    result = ImageEnhance.Brightness(result).enhance(grade.brightness + 0.05 * (variant % 4))
     result = ImageEnhance.Contrast(result).enhance(grade.contrast)
     if grade.amount:
         wash = ImageOps.colorize(result.convert("L"), (0, 0, 0), (255, 255, 255), grade.tint)

@@ -92,12 +92,13 @@ def _surroundings(photo: Image.Image, size: tuple[int, int], variant: int) -> Im
             [0] * 96 + [min(255, (v - 96) * 4) for v in range(96, 256)]
         )
         softer = Image.composite(blurred, softer, far)
-    if variant:
+    if variant % 4:
         # Other pictures of the same task fall off into other light.
-        away = gap.filter(ImageFilter.GaussianBlur(unit * 12)).point(
+        soft = min(unit * 12, max(left, top) / 3)
+        away = gap.filter(ImageFilter.GaussianBlur(soft)).point(
             [max(0, min(255, (v - 110) * 2)) for v in range(256)]
         )
-        other = ImageEnhance.Brightness(softer).enhance((0.8, 0.72, 0.64)[variant % 3])
+        other = ImageEnhance.Brightness(softer).enhance((1.0, 0.8, 0.7, 0.6)[variant % 4])
         softer = Image.composite(other, softer, away)
     return softer.resize(size, Image.Resampling.BICUBIC)
 

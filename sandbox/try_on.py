@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageChops, ImageFilter, ImageMath, ImageStat
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageMath, ImageStat
 
 from sandbox.clothing import find_clothing
 from sandbox.cutouts import shadow_of
@@ -77,6 +77,26 @@ def put_on(
     )  # fmt: skip
     sign(result)
     return result
+
+
+def place_on(photo: Image.Image, where: str) -> Image.Image:
+    """A mask of where a person wears or holds a thing: on the head, the eyes or in the hands."""
+    width, height = photo.size
+    face = look_at(photo).face
+    if face is None:
+        x, y, half = width / 2, height * 0.2, min(width, height) * 0.09
+    else:
+        x, y, half = face.x, face.y, face.half_width
+    left, top, right, bottom = {
+        "eyes": (-1.15, -0.45, 1.15, 0.6),
+        "head": (-1.6, -2.6, 1.6, -0.35),
+    }.get(where, (0.4, 4.6, 3.6, 9.0))
+    box = (x + left * half, y + top * half, x + right * half, y + bottom * half)
+    if box[3] > height:
+        box = (box[0], max(0.0, height - (bottom - top) * half), box[2], height)
+    mask = Image.new("L", photo.size, 0)
+    ImageDraw.Draw(mask).rectangle(box, fill=255)
+    return mask
 
 
 def _main_box(mask: Image.Image, box: tuple[int, int, int, int]) -> _Box:

@@ -341,6 +341,35 @@ def test_a_plain_copy_is_quick_and_of_the_tasks_own_kind(tmp_path, pictures, tas
     assert min(taken) < 0.25  # A few milliseconds, on a machine that does nothing else.
 
 
+@pytest.mark.parametrize("task", sorted(TASKS.keys() - {"segment", "cutout"}))
+def test_four_pictures_of_one_task_all_differ_and_are_the_same_each_time(tmp_path, pictures, task):
+    files = {"photo": pictures["person"], "garment": pictures["garment"],
+             "product": pictures["mug"], "face": pictures["person"]}  # fmt: skip
+    if task == "edit":
+        files["mask"] = pictures["mask"]
+    options = {"prompt": "remove it", "ratio": "4:5", "area": 20_000, "part": "top"}
+
+    def four() -> list[bytes]:
+        return [
+            made(tmp_path, task, files, options=options, position=n, seed=3).tobytes()
+            for n in range(4)
+        ]
+
+    once = four()
+    assert len(set(once)) == 4
+    assert four() == once
+
+
+def test_glasses_named_in_a_try_on_go_to_the_eyes(tmp_path, pictures):
+    files = {"photo": pictures["person"], "garment": pictures["mug"]}
+    after = made(tmp_path, "try_on", files, options={"prompt": "wearing sunglasses"})
+    left, top, right, bottom = bounds(
+        without_mark(changed(open_upright(pictures["person"]), after))
+    )
+    assert 115 < left < right < 186
+    assert 90 < top < bottom < 135
+
+
 def test_an_unknown_task_and_a_missing_picture_are_said(tmp_path, pictures):
     for task, files in (("knit", {"photo": pictures["person"]}), ("swap", {})):
         with pytest.raises(LookupError):
