@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -55,7 +56,12 @@ def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def signature(size: tuple[int, int]) -> Image.Image:
     """The plate that marks a picture of `size` pixels: SANDBOX, light on dark."""
-    height = max(9, round(min(size) * 0.022))
+    return _plate(max(9, round(min(size) * 0.022)))
+
+
+@lru_cache(maxsize=64)
+def _plate(height: int) -> Image.Image:
+    # Kept, because opening the font takes longer than all else about a small picture.
     font = ImageFont.load_default(height)
     left, top, right, bottom = font.getbbox("SANDBOX")
     pad = max(2, round(height * 0.45))

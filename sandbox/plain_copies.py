@@ -35,8 +35,7 @@ def make_plain(
         return save_picture(_middle(_upright_size(first)), to)
     copy = _small_copy(first)
     tint = _TINTS[variant % len(_TINTS)]
-    bands = zip(copy.split(), tint, strict=True)
-    copy = Image.merge("RGB", [b.point([v * t // 255 for v in range(256)]) for b, t in bands])
+    copy = copy.point([v * t // 255 for t in tint for v in range(256)])
     if task == "cutout":
         copy.putalpha(_middle(copy.size))
     sign(copy)
