@@ -71,26 +71,17 @@ async def collect_job(ctx: Context, job: Job) -> None:
     trouble keeps none of the others back. Once the results are too old to wait for, whatever
     still fails counts as not delivered, for any reason.
     """
-    results: list[Result] = []
-    trouble: Exception | None = None
-    for index, entry in enumerate(job.remote_items):
-        result = _kept(job, index, entry)
-        if result is None:
-            item = _item(entry)
-            try:
-                async with asyncio.timeout(ctx.timing.collect):
-                    result = await _collect_item(ctx, job, index, item)
-            except Exception as exc:
-                if not isinstance(exc, ProviderError | TimeoutError | DecoderFailed):
-                    logger.exception("Result %s of %s could not be fetched.", index, job.pk)
-                if not _is_over(ctx, job):
-                    trouble = trouble or exc
-                    continue
-                result = _missed(index, item, exc)
-            if not await ctx.persist(_keep, job, result):
-                return  # Somebody else works on this job now.
-            ctx.reached("stored", job.pk)
-        results.append(result)
+    writing = asyncio.Lock()
+    async with asyncio.TaskGroup() as group:
+        fetched = [
+            group.create_task(_bring_home(ctx, job, index, entry, writing))
+            for index, entry in enumerate(job.remote_items)
+        ]
+    ends = [task.result() for task in fetched]
+    if None in ends:
+        return  # Somebody else works on this job now.
+    results = [end for end in ends if isinstance(end, Result)]
+    trouble = next((end for end in ends if isinstance(end, Exception)), None)
     if trouble is not None:
         await ctx.database.run(_come_back, job, trouble, ctx.clock())
         return
@@ -106,6 +97,33 @@ async def collect_job(ctx: Context, job: Job) -> None:
             return
         results = [_missed(result.index, result.item, exc) for result in results]
         await ctx.persist(finish_job, job, results, ctx.clock(), ctx.reached)
+
+
+async def _bring_home(
+    ctx: Context, job: Job, index: int, entry: dict[str, Any], writing: asyncio.Lock
+) -> Result | Exception | None:
+    """What became of one item, or what is to be tried again; None where the job is in other hands.
+
+    The items of a job are fetched side by side; `writing` lets one of them write its row at a time.
+    """
+    kept = _kept(job, index, entry)
+    if kept is not None:
+        return kept
+    item = _item(entry)
+    try:
+        async with asyncio.timeout(ctx.timing.collect):
+            result = await _collect_item(ctx, job, index, item)
+    except Exception as exc:
+        if not isinstance(exc, ProviderError | TimeoutError | DecoderFailed):
+            logger.exception("Result %s of %s could not be fetched.", index, job.pk)
+        if not _is_over(ctx, job):
+            return exc
+        result = _missed(index, item, exc)
+    async with writing:
+        if not await ctx.persist(_keep, job, result):
+            return None
+    ctx.reached("stored", job.pk)
+    return result
 
 
 async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) -> Result:

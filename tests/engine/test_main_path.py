@@ -134,7 +134,8 @@ def test_a_hint_moves_a_job_without_waiting_for_the_next_look(sandbox, start_eng
 def test_a_slow_submit_delays_no_other_job(sandbox, start_engine, team):
     photo = make_photo(make_product(team), size=(240, 300))
     start_engine(timing=replace(QUICK, submit=20))
-    first = wait_for_state(launch_swap(team, photo=photo, model=sandbox.model()), "running")
+    first = launch_swap(team, photo=photo, model=sandbox.model())
+    wait_for_state(first, "running", "collecting", "succeeded")
     sandbox.plan("slow", seconds=2.5)
     slow = wait_for_state(launch_swap(team, photo=photo, model=sandbox.model()), "submitting")
     other = launch_swap(team, photo=photo, model=sandbox.model())

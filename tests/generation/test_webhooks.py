@@ -1,7 +1,6 @@
 """What a provider's call changes: when the task is asked for next, and nothing else."""
 
 import json
-import uuid
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -79,7 +78,8 @@ def attempt():
 
 
 @pytest.mark.parametrize(
-    "token", [str(uuid.uuid4()), "x", "x" * 500, TOKEN[:-1], "%00" * 30, TOKEN.upper()]
+    "token",
+    ["0bc0c924-346a-4e13-9078-8b1289ea234b", "x", "x" * 500, TOKEN[:-1], "%00" * 30, TOKEN.upper()],
 )
 def test_a_stranger_is_answered_alike_and_changes_nothing(job, token):
     before = Job.objects.values().get(pk=job.pk)
