@@ -1,5 +1,8 @@
 """Measurements of Diptych. `make bench` runs all of them, `make bench ARGS=broker` one.
 
-Each module has `run()`, which prints what it did and yields figures. They run in a folder of their
-own with the settings of the tests, never on an installation's data.
+Each module of `MEASURED` has `run()`, which prints what it did and yields figures; the others are
+what they are made of. They run in a folder of their own, never on an installation's data.
 """
+
+MEASURED = ("broker", "ledger", "latency", "makespan", "floor", "in_flight")
+"""In the order in which they run."""

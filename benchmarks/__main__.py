@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import importlib
 import os
-import pkgutil
+import signal
 import sys
+import time
 
-import benchmarks
-
-NOT_MEASURED = {"__main__", "figures"}
+from benchmarks import MEASURED
 
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, or all; exit 1 when a target was missed."""
-    known = {module.name for module in pkgutil.iter_modules(benchmarks.__path__)} - NOT_MEASURED
-    unknown = set(names) - known
-    if unknown:
-        print(
-            f"There is no benchmark {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}."
-        )
+    if unknown := set(names) - set(MEASURED):
+        print(f"There is no benchmark {', '.join(sorted(unknown))}. Known: {', '.join(MEASURED)}.")
         return 2
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+    # As by Ctrl-C, so that whatever was started is ended.
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(143))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.settings")
     import django
 
     django.setup()
     missed = 0
-    for name in names or sorted(known):
-        print(
-            f"== {name}: {(importlib.import_module(f'benchmarks.{name}').__doc__ or '').splitlines()[0]}"
-        )
-        for figure in importlib.import_module(f"benchmarks.{name}").run():
+    for name in names or MEASURED:
+        module = importlib.import_module(f"benchmarks.{name}")
+        print(f"== {name}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
+        began = time.monotonic()
+        for figure in module.run():
             print(f"  {figure}", flush=True)
             missed += not figure.is_met
+        print(f"  ({time.monotonic() - began:.0f} s)", flush=True)
     return 1 if missed else 0
 
 

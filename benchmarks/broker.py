@@ -52,10 +52,10 @@ def run() -> Iterator[Figure]:
                 drained = time.perf_counter() - started
             done.set()
             reader.join()
-    yield Figure("hint, median", percentile(single, 0.5) * 1000, "ms", target=80)
-    yield Figure("hint, 95 of 100", percentile(single, 0.95) * 1000, "ms", target=150)
-    yield Figure("sending", BURST / sent, "messages/s", target=1000, higher_is_better=True)
-    yield Figure("sent and read", BURST / drained, "messages/s")
+    yield Figure("broker_hint_ms_p50", percentile(single, 0.5) * 1000, "ms", target=80)
+    yield Figure("broker_hint_ms_p95", percentile(single, 0.95) * 1000, "ms", target=150)
+    yield Figure("broker_sent_per_second", BURST / sent, "", target=1000, higher_is_better=True)
+    yield Figure("broker_sent_and_read_per_second", BURST / drained)
 
 
 def _wait_for(delays: list[float], count: int) -> None:

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `target` is what it should reach; None where there is none yet."""
+    """One measured number. `target` is what it should reach; None where there is none yet.
+
+    `digits` are those behind the point.
+    """
 
     name: str
     value: float
-    unit: str
+    unit: str = ""
     target: float | None = None
     higher_is_better: bool = False
+    digits: int = 2
 
     @property
     def is_met(self) -> bool:
@@ -25,12 +29,12 @@ class Figure:
         return self.value >= self.target if self.higher_is_better else self.value <= self.target
 
     def __str__(self) -> str:
-        target = ""
-        if self.target is not None:
-            relation = "at least" if self.higher_is_better else "at most"
-            verdict = "" if self.is_met else "  MISSED"
-            target = f"  ({relation} {self.target:g} {self.unit}){verdict}"
-        return f"{self.name:<44} {self.value:>10.2f} {self.unit}{target}"
+        told = f"{self.name}: {self.value:.{self.digits}f} {self.unit}".rstrip()
+        if self.target is None:
+            return told
+        relation = "at least" if self.higher_is_better else "at most"
+        verdict = "" if self.is_met else ", MISSED"
+        return f"{told} ({relation} {self.target:g}{verdict})"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
