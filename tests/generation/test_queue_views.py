@@ -410,7 +410,8 @@ def test_a_product_shows_its_results(team, client):
     assert "data-poll=" not in page.text
     bare = make_product(team)
     assert "No results yet" in client.get(address(team, "product_results", bare.pk)).text
-    gone = make_photo(make_product(team)).product
+    gone = make_product(team)
+    make_photo(gone)
     assert "Open studio" in client.get(address(team, "product_results", gone.pk)).text
     archive_product(product=gone, by=owner_of(team))
     assert "Open studio" not in client.get(address(team, "product_results", gone.pk)).text
