@@ -10,7 +10,7 @@ from django.utils import timezone
 from generation.engine.alerts import alert_operators
 from generation.engine.timing import back_off, seconds
 from generation.models import Job, Pool, ProviderAccount, State
-from generation.providers.errors import AccountClosed, NotTaken, Unreachable
+from generation.providers.errors import AccountClosed, NotTaken, ProviderError, Unreachable
 from generation.providers.keys import note_key
 from teams.models import Team
 
@@ -29,6 +29,19 @@ def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
         _close_account(pool.account_id, failure, now, first=1, most=60)
     else:
         _pause_pool(pool, failure, now)
+
+
+def note_doubt(pool: Pool, doubt: ProviderError, now: datetime) -> None:
+    """Send one at a time after a submit that nobody answered, and pause after the second in a row.
+
+    A host that answers nothing usable would otherwise turn a whole queue into jobs that nobody
+    knows the outcome of, each perhaps billed.
+    """
+    first = ProviderAccount.objects.filter(pk=pool.account_id, closed_streak=0).update(
+        closed_reason=doubt.message[:200], closed_code=doubt.code[:40], closed_streak=1
+    )
+    if not first:
+        _close_account(pool.account_id, doubt, now, first=1, most=60)
 
 
 def note_success(pool: Pool) -> None:
@@ -73,14 +86,15 @@ def is_on_trial(pool: Pool) -> bool:
 
 
 def _close_account(
-    account_id: int, failure: NotTaken, now: datetime, *, first: float, most: float
+    account_id: int, failure: ProviderError, now: datetime, *, first: float, most: float
 ) -> bool:
     account = ProviderAccount.objects.get(pk=account_id)
-    pause = back_off(account.closed_streak, first=first, most=most)
+    asked = failure.retry_after or 0 if isinstance(failure, NotTaken) else 0
+    pause = max(back_off(account.closed_streak, first=first, most=most), asked)
     closed = ProviderAccount.objects.filter(
         Q(closed_until=None) | Q(closed_until__lte=now), pk=account_id
     ).update(
-        closed_until=now + seconds(max(pause, failure.retry_after or 0)),
+        closed_until=now + seconds(pause),
         closed_reason=failure.message[:200],
         closed_code=failure.code[:40],
         closed_streak=F("closed_streak") + 1,

@@ -10,7 +10,7 @@ from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
 from catalog.storage import Missing, StorageError
-from generation.engine.breaker import note_failure, note_success
+from generation.engine.breaker import note_doubt, note_failure, note_success
 from generation.engine.charges import note_charge
 from generation.engine.claims import Claimed
 from generation.engine.context import PATIENCE, Context, logger
@@ -204,6 +204,7 @@ def _refuse(claimed: Claimed, refusal: ProviderError, now: datetime) -> None:
 
 def _doubt(job: Job, doubt: ProviderError, now: datetime) -> None:
     """The slot is kept for as long as the task could be running."""
+    note_doubt(job.pool, doubt, now)
     advance(
         job,
         State.SUBMITTING,

@@ -264,6 +264,34 @@ def test_after_a_pause_one_submit_tries_before_all_do(team, photo):
     assert ProviderAccount.objects.get().closed_streak == 0
 
 
+def test_a_host_that_answers_nothing_usable_leaves_few_jobs_in_doubt(team, photo):
+    model = make_presets(1)[0]
+    for _ in range(6):
+        make_ready(launch_swap(team, photo=photo, model=model))
+    at = now()
+    [*first] = claim_to_submit(at, TIMING)
+    assert len(first) == 6
+    record_outcome(first[0], OutcomeUnknown("502"), at)
+    account = ProviderAccount.objects.get()
+    assert (account.closed_streak, account.closed_until) == (1, None), "once may be chance"
+    for taken in first[1:]:
+        record_outcome(taken, Busy("full"), at)
+
+    at += timedelta(seconds=5)
+    [tried] = claim_to_submit(at, TIMING)
+    assert claim_to_submit(at, TIMING) == []
+    record_outcome(tried, OutcomeUnknown("502"), at)
+    assert ProviderAccount.objects.get().closed_until == at + timedelta(seconds=2)
+    assert claim_to_submit(at + timedelta(seconds=1), TIMING) == []
+
+    at += timedelta(seconds=40)
+    [tried] = claim_to_submit(at, TIMING)
+    record_outcome(tried, Submitted("900"), at)
+    assert ProviderAccount.objects.get().closed_streak == 0
+    assert Job.objects.filter(state="unknown").count() == 2
+    assert len(claim_to_submit(at, TIMING)) == 3
+
+
 def test_success_opens_a_busy_pool(team):
     make_presets(1)
     pool = Pool.objects.select_related("account").get(name="general")

@@ -150,7 +150,10 @@ def test_a_task_of_another_job_is_no_proof(called, start_engine, team, caplog):
     assert "another job's" in caplog.text
 
 
-def test_a_provider_that_is_away_is_asked_about_the_named_task_later(called, start_engine, team):
+def test_a_provider_that_is_away_is_asked_about_the_named_task_later(
+    called, start_engine, team, settings
+):
+    settings.FASHN_MIN_POLL_SECONDS = 0.3
     called.plan("none", times=None)
     called.plan("lost_answer", provider="fashn")
     start_engine()
