@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from catalog.models import Product
 from config.celery import app
 from generation.models import Job, ProviderAccount
+from generation.operations import OPERATIONS
 from tests.engine.conftest import spent, wait_until
 from tests.factories import draw_photo, make_product
 
@@ -124,3 +125,56 @@ def test_mistakes_are_named(sandbox, start_engine, team, photo, tmp_path):
         assert sentence in failure
     assert not Job.objects.exists()
     assert spent(team) == (100, 0)
+
+
+def test_another_operation_takes_its_inputs_and_settings(
+    sandbox, start_engine, team, photo, tmp_path
+):
+    start(start_engine)
+    garment = draw_photo(tmp_path / "tee.png", size=(260, 300), file_format="PNG", seed=9)
+
+    failure, out, _err = run(
+        team, photo, tmp_path / "out", "--operation", "try_on", "--offer", "fashn-v1.6",
+        "--input", f"garment_image={garment}", "--set", "num_samples=3", "--json",
+    )  # fmt: skip
+
+    assert failure is None
+    told = json.loads(out.splitlines()[-1])
+    assert (told["state"], told["credits_charged"], len(told["outputs"])) == ("succeeded", 3, 3)
+    job = Job.objects.get()
+    assert job.options["num_samples"] == 3
+    assert {entry.name for entry in job.inputs.all()} == {"model_image", "garment_image"}
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--operation", "try_on"], "Give a file for garment_image: --input garment_image=FILE."),
+        (["--offer", "nobody"], "There is no offer 'nobody'. There are: sellerpic, fashn."),
+        (["--input", "hat=hat.png"], "There is no input 'hat'."),
+        (["--set", "prompt"], "Write 'prompt' as NAME=VALUE."),
+        (["--set", "mood=calm"], "SellerPic takes no setting called mood."),
+    ],
+)
+def test_what_an_offer_does_not_take_is_refused(
+    more, sentence, sandbox, start_engine, team, photo, tmp_path
+):
+    sandbox.model()
+    start(start_engine)
+
+    failure, _out, _err = run(team, photo, tmp_path / "out", *more)
+
+    assert failure is not None
+    assert sentence in failure
+    assert Job.objects.count() == 0
+
+
+def test_the_list_of_operations_names_every_offer(db):
+    stdout = io.StringIO()
+
+    call_command("list_operations", stdout=stdout)
+
+    lines = stdout.getvalue().splitlines()
+    offers = [line.split()[1] for line in lines if line.startswith("  --offer")]
+    assert offers == [offer.name for operation in OPERATIONS.values() for offer in operation.offers]
+    assert "    --set num_samples=1…4 [2]  Results" in lines
