@@ -71,7 +71,7 @@ def run_naive(url: str, picture: Path, interval: float, jobs: tuple[int, int]) -
         broker.mkdir()
         environment = {**os.environ, "NAIVE_DIR": str(broker)}
         pools = [
-            subprocess.Popen(
+            subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-W", "ignore", "-m", "celery", "--quiet", "-A", "benchmarks.naive_app", "worker",
                  "--pool=prefork", f"--concurrency={count}", f"--queues={queue}",
                  "--without-gossip", "--without-mingle", "--without-heartbeat"],

@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own for the benchmarks: plain pictures, exact durations.
+"""The sandbox as a process of its own for the benchmarks: plain pictures, no rates.
 
 Run as `python -m benchmarks.provider`; its argument is JSON. Prints its address, ends with stdin.
 """
@@ -19,12 +19,12 @@ RATES = {"run": 1_000_000, "status": 1_000_000, "credits": 1_000_000}
 
 
 def main(told: dict[str, Any]) -> None:
-    """Serve until stdin is closed: `seconds` for each result, `sellerpic` and `fashn` places."""
+    """Serve until stdin is closed: `seconds` (least, most) for a result, and places of both."""
     with (
         tempfile.TemporaryDirectory(prefix="bench-sandbox-", ignore_cleanup_errors=True) as folder,
         create_app(
             folder,
-            seconds=(told["seconds"], told["seconds"]),
+            seconds=tuple(told["seconds"]),
             balance=10_000_000,
             limits={"sellerpic": told["sellerpic"], "fashn": {"all": told["fashn"], **RATES}},
             plain=True,

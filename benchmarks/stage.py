@@ -34,6 +34,13 @@ _LONGEST = 600
 """Seconds after which a run that does not end is given up."""
 
 
+_ORDERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "replace_background": ("product_image", {}),
+    "swap_model": ("model_image", {"num_images": 1}),
+}
+"""By operation: the name of its one picture, and the options that make it one result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a process took: seconds of processor, of its own and of its children's, and memory."""
@@ -44,25 +51,26 @@ class Usage:
 
 
 @contextmanager
-def sandbox(*, seconds: float, sellerpic: int = 10, fashn: int = 6) -> Iterator[str]:
-    """A sandbox that makes each result in `seconds`, with so many places; yields its address."""
+def sandbox(*, seconds: tuple[float, float], sellerpic: int = 10, fashn: int = 6) -> Iterator[str]:
+    """A sandbox that takes `seconds` (least, most) for a result; yields its address."""
     told = json.dumps({"seconds": seconds, "sellerpic": sellerpic, "fashn": fashn})
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "benchmarks.provider", told],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert process.stdin is not None
+    reads, writes = process.stdout, process.stdin
+    if reads is None or writes is None:
+        raise RuntimeError("The sandbox's pipes were asked for.")
     try:
-        url = process.stdout.readline().strip()
+        url = reads.readline().strip()
         settings.SANDBOX_URL = url
         yield url
     finally:
-        process.stdin.close()
+        writes.close()
         process.wait()
-        process.stdout.close()
+        reads.close()
 
 
 @contextmanager
@@ -78,7 +86,9 @@ def processes(*commands: list[str], **told: Any) -> Iterator[list[subprocess.Pop
         "BENCH": json.dumps(told),
     }
     started = [
-        subprocess.Popen([sys.executable, *command], env=environment, start_new_session=True)
+        subprocess.Popen(  # noqa: S603 - our own modules
+            [sys.executable, *command], env=environment, start_new_session=True
+        )
         for command in commands
     ]
     try:
@@ -108,11 +118,7 @@ def make_studio() -> tuple[Team, Asset]:
 
 def order(team: Team, photo: Asset, operation: str, offer: str) -> Job:
     """Launch one job with one result."""
-    inputs, options = {
-        "replace_background": ({"product_image": photo}, {}),
-        "swap_model": ({"model_image": photo}, {"num_images": 1}),
-        "segment_by_prompt": ({"image": photo}, {"prompt": "dress"}),
-    }[operation]
+    name, options = _ORDERS[operation]
     return launch_job(
         team=team,
         by=owner_of(team),
@@ -120,7 +126,7 @@ def order(team: Team, photo: Asset, operation: str, offer: str) -> Job:
         offer=offer,
         request_key=uuid.uuid4(),
         product=photo.product,
-        inputs=inputs,
+        inputs={name: photo},
         options=options,
     )
 
@@ -148,14 +154,15 @@ def wait_for_end(jobs: list[Job]) -> None:
     ids = {job.pk for job in jobs}
     wait_until(lambda: not Job.objects.unfinished().filter(pk__in=ids).exists(), _LONGEST, 0.5)
     states = set(Job.objects.filter(pk__in=ids).values_list("state", flat=True))
-    assert states == {"succeeded"}, states
+    if states != {"succeeded"}:
+        raise RuntimeError(f"Not every job succeeded: {states}.")
 
 
-def ends_at_provider(url: str) -> Mapping[str, float]:
-    """When each task's last result was made, in seconds since 1970, by the provider's id."""
+def spans_at_provider(url: str) -> Mapping[str, tuple[float, float]]:
+    """When each task was taken and when its last result was made, by the provider's id."""
     stats = httpx.get(f"{url}/__sandbox__/stats", timeout=60).json()
     return {
-        task["id"]: max(item["ends_at"] for item in task["items"])
+        task["id"]: (task["created_at"], max(item["ends_at"] for item in task["items"]))
         for accounts in stats["accounts"].values()
         for figures in accounts.values()
         for task in figures["tasks"]
@@ -164,10 +171,10 @@ def ends_at_provider(url: str) -> Mapping[str, float]:
 
 def delays(url: str, jobs: list[Job]) -> list[float]:
     """Seconds from the provider's last stroke to the job's reviewable result."""
-    ends = ends_at_provider(url)
+    spans = spans_at_provider(url)
     rows = Job.objects.filter(pk__in=[job.pk for job in jobs])
     return [
-        finished.timestamp() - ends[remote_id]
+        finished.timestamp() - spans[remote_id][1]
         for remote_id, finished in rows.values_list("remote_id", "finished_at")
         if finished is not None
     ]

@@ -58,8 +58,8 @@ def main(speed: float) -> None:
             self._engine = Engine(timing=quick, connect=connect, with_chores=False)
             self._engine.start()
 
-    poll.poll_interval = poll_interval
-    pace.first_poll = first_poll
+    vars(poll)["poll_interval"] = poll_interval
+    vars(pace)["first_poll"] = first_poll
     app.steps["worker"].discard("generation.engine.bootstep.EngineStep")
     app.steps["worker"].add(QuickEngine)
     lifeline.watch(grace_seconds=5)
