@@ -39,7 +39,7 @@ def take_hint(token: str, body: bytes) -> None:
     """
     if not _TOKEN.fullmatch(token):
         return
-    attempt = Attempt.objects.select_related("job__pool").filter(webhook_token=token).first()
+    attempt = Attempt.objects.select_related("job__pool").filter(webhook_token=token, webhook_token__gt="").first()
     if attempt is None:
         return
     remote_id, at = _remote_id(body), now()

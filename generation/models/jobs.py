@@ -89,7 +89,10 @@ class Job(models.Model):
 
     operation = models.CharField(max_length=30)
     offer = models.CharField(
-        max_length=40, default="sellerpic", help_text=_("Which provider's way of doing it.")
+        max_length=40,
+        default="sellerpic",
+        db_default="sellerpic",
+        help_text=_("Which provider's way of doing it."),
     )
     account = models.ForeignKey(ProviderAccount, models.PROTECT, related_name="jobs")
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="jobs")
@@ -98,7 +101,7 @@ class Job(models.Model):
         null=True, help_text=_("Drawn anew for each job, where the provider takes one.")
     )
     is_batch = models.BooleanField(
-        default=False, help_text=_("Waits behind what people launch one by one.")
+        default=False, db_default=False, help_text=_("Waits behind what people launch one by one.")
     )
 
     expected_outputs = models.PositiveSmallIntegerField()
@@ -116,7 +119,7 @@ class Job(models.Model):
         null=True, help_text=_("Until then one process works on this step.")
     )
     due_at = models.DateTimeField(default=now, help_text=_("The next step is not due before."))
-    attempt_count = models.PositiveSmallIntegerField(default=0)
+    attempt_count = models.PositiveIntegerField(default=0)
     step_failures = models.PositiveSmallIntegerField(
         default=0, help_text=_("Failures of the present step in a row; sets the back-off.")
     )
@@ -278,15 +281,23 @@ class Attempt(models.Model):
         UNKNOWN = "unknown", _("Outcome unknown")
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="attempts")
-    number = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField()
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.STARTED)
     request_hash = models.CharField(max_length=64)
     remote_id = models.CharField(max_length=80, blank=True)
     webhook_token = models.CharField(
-        max_length=64, blank=True, help_text=_("Names this attempt in the address that is called.")
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Names this attempt in the address that is called."),
     )
     hinted_remote_id = models.CharField(
-        max_length=80, blank=True, help_text=_("Task id told by a webhook, not yet confirmed.")
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Task id told by a webhook, not yet confirmed."),
     )
     hint_due_at = models.DateTimeField(
         null=True, help_text=_("When the latest webhook is looked into; no later one before that.")
@@ -312,7 +323,8 @@ class Attempt(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["webhook_token"],
-                condition=~Q(webhook_token=""),
+                # In these words, and not as "is not empty", SQLite uses it for look-ups as well.
+                condition=Q(webhook_token__gt=""),
                 name="generation_attempt_webhook_token_once",
             ),
         ]
@@ -336,11 +348,12 @@ class JobEvent(models.Model):
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="events")
-    before = models.CharField(max_length=10, choices=State, blank=True)
+    # Defaults in the database too: a worker of the version before writes on during an update.
+    before = models.CharField(max_length=10, choices=State, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=State)
-    attempt = models.PositiveSmallIntegerField(null=True)
-    remote_id = models.CharField(max_length=80, blank=True)
-    trace_id = models.CharField(max_length=100, blank=True)
+    attempt = models.PositiveIntegerField(null=True)
+    remote_id = models.CharField(max_length=80, blank=True, default="", db_default="")
+    trace_id = models.CharField(max_length=100, blank=True, default="", db_default="")
     note = models.CharField(max_length=300, blank=True)
     actor = models.CharField(max_length=254, blank=True)
     at = models.DateTimeField(default=now)

@@ -20,25 +20,34 @@ class ProviderAccount(models.Model):
     base_url = models.CharField(max_length=200)
     is_sandbox = models.BooleanField(default=False)
     # Written through a form that never shows it; a key of the environment comes first.
-    encrypted_key = models.TextField(blank=True, editable=False)
+    encrypted_key = models.TextField(blank=True, default="", db_default="", editable=False)
     key_set_at = models.DateTimeField(null=True, blank=True, editable=False)
     key_refused_at = models.DateTimeField(
         null=True, blank=True, help_text=_("The provider refused the key, and took none since.")
     )
     is_paused = models.BooleanField(
-        default=False, help_text=_("An operator stopped it: nothing is sent until it is resumed.")
+        default=False,
+        db_default=False,
+        help_text=_("An operator stopped it: nothing is sent until it is resumed."),
     )
     # The breaker: while open, nothing is submitted and people are told why.
     closed_until = models.DateTimeField(
         null=True, blank=True, help_text=_("No submits before this time.")
     )
     closed_reason = models.CharField(max_length=200, blank=True)
-    closed_code = models.CharField(max_length=40, blank=True)
-    closed_streak = models.PositiveSmallIntegerField(
+    closed_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    closed_streak = models.PositiveIntegerField(
         default=0, help_text=_("Closings in a row; sets how long the next one lasts.")
     )
     alerted_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("When operators were told of the present closings.")
+        null=True, blank=True, help_text=_("When operators were last told of a closing.")
+    )
+    alerted_code = models.CharField(
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The code of the closing that they were told of."),
     )
     # The provider's own balance, in its credits: the operator's money, never a team's.
     balance_remaining = models.BigIntegerField(null=True, blank=True)
@@ -73,7 +82,7 @@ class Pool(models.Model):
     busy_until = models.DateTimeField(
         null=True, blank=True, help_text=_("No submits before this time.")
     )
-    busy_streak = models.PositiveSmallIntegerField(default=0)
+    busy_streak = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
