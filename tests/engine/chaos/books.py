@@ -131,19 +131,20 @@ def balance(books: Books, now: float) -> None:
             booked = told
             books.told += booked
             why = "told one too many" if told == charged + 1 else ""
-        elif attempt.job.account.provider == "sellerpic":
-            booked, lost = _settled(attempt), attempt.suspected_cost
-            books.settled += booked
-            books.suspected += lost
-            booked += lost
+        else:
+            # Without a figure of the provider's: what the results were settled at, or are suspected
+            # to have cost. FASHN's are not settled at its own price, so those stay a difference.
+            is_sellerpic = attempt.job.account.provider == "sellerpic"
+            settled = _settled(attempt) if is_sellerpic else 0
+            books.settled += settled
+            books.suspected += attempt.suspected_cost
+            booked = settled + attempt.suspected_cost
             if attempt.job.error_code in GIVEN_UP:
                 why = "given up while the provider was silent"
             elif attempt.job.state in (State.LOST, State.UNKNOWN):
                 why = "in doubt until somebody decides"
-        else:
-            booked = attempt.suspected_cost
-            books.suspected += booked
-            why = "not told"
+            elif not is_sellerpic:
+                why = "not told"
         if booked != charged:
             books.differences.append(Difference(sent.task.remote_name, charged, booked, why))
 
