@@ -21,6 +21,8 @@ from django.utils.translation import gettext as _
 from catalog.images import NotAPicture, Picture
 
 __all__ = [
+    "MAX_RESULT_BYTES",
+    "MAX_RESULT_PIXELS",
     "MAX_VIDEO_BYTES",
     "DecoderFailed",
     "NotAPicture",
@@ -37,6 +39,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+#: Limits of a result that is a picture. It is paid for, so what an operator lets people upload does
+#: not count; providers draw up to 4096 pixels a side, and what is fetched ends at the same bytes.
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+MAX_RESULT_PIXELS = 70_000_000
 #: Limits of a result that is a video: bytes, pixels on either side, seconds.
 MAX_VIDEO_BYTES = 256 * 1024 * 1024
 MAX_VIDEO_SIDE = 4096
@@ -83,7 +89,7 @@ def inspect_video(path: Path) -> Picture:
 
 def inspect_mask(path: Path) -> None:
     """As in `catalog.masks`, in a child. Raises NotAPicture, DecoderFailed."""
-    _run("inspect_mask", path=str(path), max_pixels=settings.UPLOAD_MAX_PIXELS)
+    _run("inspect_mask", path=str(path), max_pixels=_most_pixels())
 
 
 def fit_picture(
@@ -104,7 +110,7 @@ def fit_picture(
         max_bytes=max_bytes,
         min_side=min_side,
         formats=list(formats),
-        max_pixels=settings.UPLOAD_MAX_PIXELS,
+        max_pixels=_most_pixels(),
     )
     return Picture(**done)
 
@@ -117,7 +123,7 @@ def fit_mask(source: Path, to: Path, *, size: tuple[int, int], max_bytes: int) -
         to=str(to),
         size=size,
         max_bytes=max_bytes,
-        max_pixels=settings.UPLOAD_MAX_PIXELS,
+        max_pixels=_most_pixels(),
     )
     return Picture(**done)
 
@@ -133,7 +139,7 @@ def make_renditions(source: Path, targets: Sequence[tuple[Path, int]]) -> list[P
         "make_renditions",
         source=str(source),
         targets=[(str(to), side) for to, side in targets],
-        max_pixels=settings.UPLOAD_MAX_PIXELS,
+        max_pixels=_most_pixels(),
     )
     return [Picture(**made) for made in done]
 
@@ -146,6 +152,11 @@ def make_poster_renditions(source: Path, targets: Sequence[tuple[Path, int]]) ->
         targets=[(str(to), side) for to, side in targets],
     )
     return [Picture(**made) for made in done]
+
+
+def _most_pixels() -> int:
+    """Pixels of what is stored already: an upload that was taken, or a result."""
+    return int(max(settings.UPLOAD_MAX_PIXELS, MAX_RESULT_PIXELS))
 
 
 def _run(call: str, **arguments: Any) -> Any:

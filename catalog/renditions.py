@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -121,6 +120,15 @@ def fitted_mask(mask: Asset, *, size: tuple[int, int], max_bytes: int) -> Rendit
     return _keep(rendition)
 
 
+def forget_copy(key: str) -> bool:
+    """Drop the row of a copy whose file is gone, so that it is made anew when it is next asked for.
+
+    True when there was one. The file of an original is no copy, whatever its key.
+    """
+    removed, __ = Rendition.objects.filter(key=key).delete()
+    return bool(removed)
+
+
 def check_mask(mask: Asset, of: Asset) -> str:
     """Say why a mask cannot go with its picture, in a sentence with the cure; "" where it can.
 
@@ -182,7 +190,7 @@ def store_result(
         picture = limited.inspect_video(path)
     else:
         picture = limited.inspect_picture(
-            path, max_bytes=settings.UPLOAD_MAX_BYTES, max_pixels=settings.UPLOAD_MAX_PIXELS
+            path, max_bytes=limited.MAX_RESULT_BYTES, max_pixels=limited.MAX_RESULT_PIXELS
         )
     stem, dot, extension = key.rpartition(".")
     if not dot or "/" in extension:

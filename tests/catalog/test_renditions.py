@@ -19,6 +19,7 @@ from catalog.limited import NotAPicture
 from catalog.models import Asset, Product
 from catalog.renditions import (
     fitted_copy,
+    forget_copy,
     make_renditions,
     picture_bytes,
     picture_link,
@@ -186,6 +187,24 @@ def test_the_bytes_of_a_copy_can_be_had_within_a_limit(asset: Asset, files: Path
         picture_bytes(copy, copy.bytes)
 
 
+def test_a_copy_whose_file_is_gone_is_made_anew_once_it_is_forgotten(
+    asset: Asset, files: Path
+) -> None:
+    lost = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
+    kept = fitted_copy(asset, max_side=512, max_bytes=10 * 2**20)
+    storage().delete(lost.key)
+
+    assert forget_copy(lost.key) is True
+    assert forget_copy(lost.key) is False
+    assert forget_copy(asset.key) is False
+
+    made = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
+    assert (made.key, made.sha256) == (lost.key, lost.sha256)
+    assert sha256(files / made.key) == made.sha256
+    assert set(asset.renditions.all()) == {made, kept}
+    assert stored(files) == sorted([asset.key, kept.key, made.key])
+
+
 def test_files_of_a_folder_are_never_linked_for_providers(asset: Asset) -> None:
     copy = fitted_copy(asset, max_side=256, max_bytes=10 * 2**20)
 
@@ -257,6 +276,46 @@ def test_a_result_is_stored_under_its_true_type_and_not_yet_saved(
     assert not Asset.objects.exists()
     asset.save()
     assert make_renditions(asset.pk) is True
+
+
+def test_a_result_is_not_judged_by_what_people_may_upload(
+    product: Product, alice: User, draw: Callable[..., Path], settings: Any
+) -> None:
+    """It is paid for, and what it becomes later on is still made of it."""
+    settings.UPLOAD_MAX_BYTES, settings.UPLOAD_MAX_PIXELS = 100, 100
+    path = draw("result.png", size=(300, 400))
+
+    asset = store_result(
+        team=product.team,
+        product=product,
+        by=alice,
+        path=path,
+        name="Result A",
+        key="t/x/out/job/0",
+    )
+
+    assert (asset.width, asset.height) == (300, 400)
+    asset.save()
+    assert make_renditions(asset.pk) is True
+    assert fitted_copy(asset, max_side=200, max_bytes=10 * 2**20).height == 200
+
+
+def test_a_result_larger_than_any_is_refused(
+    product: Product, alice: User, draw: Callable[..., Path], files: Path
+) -> None:
+    path = draw("result.png", size=(7000, 10001), mode="1")
+
+    with pytest.raises(NotAPicture):
+        store_result(
+            team=product.team,
+            product=product,
+            by=alice,
+            path=path,
+            name="Result A",
+            key="t/x/out/job/0",
+        )
+
+    assert stored(files) == []
 
 
 def test_a_result_that_is_no_picture_is_not_stored(
