@@ -27,7 +27,7 @@ async def main(told: dict[str, Any]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         async with httpx.AsyncClient(
             base_url=told["url"],
-            headers={"Authorization": "Bearer sandbox-script"},
+            headers={"Authorization": f"Bearer {told['key']}"},
             limits=limits,
             timeout=60,
         ) as http:

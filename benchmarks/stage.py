@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,20 +158,28 @@ def wait_for_end(jobs: list[Job]) -> None:
         raise RuntimeError(f"Not every job succeeded: {states}.")
 
 
-def spans_at_provider(url: str) -> Mapping[str, tuple[float, float]]:
-    """When each task was taken and when its last result was made, by the provider's id."""
+Spans = dict[str, tuple[float, float]]
+"""When each task was taken and when its last result was made, by the provider's id of it."""
+
+
+def spans_at_provider(url: str, key: str = "") -> dict[str, Spans]:
+    """The tasks at either provider; those of one key if it is given."""
     stats = httpx.get(f"{url}/__sandbox__/stats", timeout=60).json()
     return {
-        task["id"]: (task["created_at"], max(item["ends_at"] for item in task["items"]))
-        for accounts in stats["accounts"].values()
-        for figures in accounts.values()
-        for task in figures["tasks"]
+        provider: {
+            task["id"]: (task["created_at"], max(item["ends_at"] for item in task["items"]))
+            for name, figures in accounts.items()
+            if key in ("", name)
+            for task in figures["tasks"]
+        }
+        for provider, accounts in stats["accounts"].items()
     }
 
 
 def delays(url: str, jobs: list[Job]) -> list[float]:
     """Seconds from the provider's last stroke to the job's reviewable result."""
-    spans = spans_at_provider(url)
+    found = spans_at_provider(url)
+    spans = {**found["sellerpic"], **found["fashn"]}
     rows = Job.objects.filter(pk__in=[job.pk for job in jobs])
     return [
         finished.timestamp() - spans[remote_id][1]
