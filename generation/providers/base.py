@@ -43,13 +43,15 @@ class TaskStatus:
     """A task's items. An empty tuple means: just created, nothing known yet.
 
     `charged` is what the provider says the task cost, in its own credits; None: it does not say.
-    `may_run_again` marks a task that failed as a whole, for free, by a cause that passes.
+    `may_run_again` marks a task that failed as a whole, for free, by a cause that passes. `lists_all`
+    tells that there will be no further items; a provider may list them one by one as they end.
     """
 
     items: tuple[RemoteItem, ...]
     trace_id: str = ""
     charged: int | None = None
     may_run_again: bool = False
+    lists_all: bool = False
 
     @property
     def is_final(self) -> bool:

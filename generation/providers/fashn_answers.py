@@ -86,7 +86,7 @@ def status_of(remote_id: str, body: dict[str, Any], charged: int | None) -> Task
         if not items:
             # It is paid for, and the answer after this one may carry them.
             logger.warning("FASHN completed %s and names no output.", remote_id)
-        return TaskStatus(items, remote_id, charged)
+        return TaskStatus(items, remote_id, charged, lists_all=True)
     if isinstance(state, str) and state in _FAILED:
         return _failed(remote_id, state, body.get("error"), charged)
     if not isinstance(state, str) or state not in _RUNNING:
@@ -105,7 +105,7 @@ def _failed(remote_id: str, state: str, error: object, charged: int | None) -> T
     )
     # `canceled` and `time_out` stand in no page, nor does what they cost.
     again = state == "failed" and name not in _PERMANENT
-    return TaskStatus((item,), remote_id, charged, may_run_again=again)
+    return TaskStatus((item,), remote_id, charged, may_run_again=again, lists_all=True)
 
 
 def _outputs(body: dict[str, Any]) -> list[Any]:
