@@ -14,9 +14,9 @@ from config import lifeline
 from config.celery import app
 from generation.engine.timing import Timing
 
-#: A paid request that was sent is waited for, then what was begun besides gets its moment: cut off
-#: earlier, the request may have been taken and nobody would know.
-DRAIN_SECONDS = Timing().submit + Timing().drain + 5
+#: A paid request is put together and waited for, then what was begun besides gets its moment: cut
+#: off earlier, the request may have been taken and nobody would know.
+DRAIN_SECONDS = Timing().order + Timing().submit + Timing().drain + 5
 
 
 class Command(BaseCommand):
