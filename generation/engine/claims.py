@@ -36,27 +36,55 @@ class Claimed:
     presets: Mapping[str, str]
 
 
-def claim_to_prepare(now: datetime, timing: Timing, room: int) -> list[Job]:
-    """Move up to `room` queued jobs to preparing, each under a lease.
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """Jobs prepared and not yet sent, by team: all of them, and those of people alone."""
 
-    A team has at most one pool's worth of jobs prepared ahead: enough to fill every slot that
-    frees, without uploading a long queue whose file keys would grow old.
+    most: int
+    all_of: Counter[UUID]
+    people: Counter[UUID]
+
+    def has_room(self, team_id: UUID, is_batch: bool, place: int) -> bool:
+        """Whether the job at this place of its team's queue may be prepared.
+
+        A person's job stands before all of a batch, so a batch's prepared jobs do not hold it up.
+        """
+        prepared = self.all_of if is_batch else self.people
+        return place + prepared[team_id] <= self.most
+
+
+def claim_to_prepare(
+    now: datetime, timing: Timing, room: int, working: Mapping[int, int] | None = None
+) -> list[Job]:
+    """Move queued jobs to preparing, each under a lease: up to `room` of each account.
+
+    `working` are the preparations under way by account id, which take of its room. A team has at
+    most one pool's worth of jobs prepared ahead, and as many again of those that people launched
+    one by one: enough to fill every slot that frees, without uploading a long queue whose file keys
+    would grow old.
     """
     claimed: list[Job] = []
+    begun = Counter(working or {})
     for pool in _pools_with(State.QUEUED, now):
-        prepared = Counter(
+        prepared = list(
             Job.objects.unfinished()
             .filter(pool=pool, state__in=[State.PREPARING, State.READY])
             .order_by()
-            .values_list("team_id", flat=True)
+            .values_list("team_id", "is_batch")
         )
-        places = min(room - len(claimed), places_open(pool, now))
-        turns = _fair_turns(pool, State.QUEUED, now, prepared, most_each=pool.slots)
+        ahead = _Ahead(
+            most=pool.slots,
+            all_of=Counter(team_id for team_id, _is_batch in prepared),
+            people=Counter(team_id for team_id, is_batch in prepared if not is_batch),
+        )
+        places = min(room - begun[pool.account_id], places_open(pool, now))
+        turns = _fair_turns(pool, State.QUEUED, now, ahead.all_of, ahead)
         for job in _in_order(turns[: max(0, places)]):
             if advance(
                 job, State.QUEUED, State.PREPARING, lease_until=_lease(now, timing.prepare, timing)
             ):
                 claimed.append(job)
+                begun[pool.account_id] += 1
     return claimed
 
 
@@ -78,6 +106,8 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
     places = places_open(pool, now)
     if is_on_trial(pool) and _trial_runs(pool):
         return []
+    # Where the limit was lowered, jobs in higher numbers hold places as well.
+    places = min(places, max(0, pool.slots - len(taken)))
     free = [number for number in range(pool.slots) if number not in taken][:places]
     # More than fit, since some of them may turn out not to be fit to send.
     most = len(free) * 3
@@ -85,7 +115,7 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
         turns = _trial_turns(pool, now, most)
     else:
         in_flight = Counter(taken.values())
-        turns = _fair_turns(pool, State.READY, now, in_flight, most_each=None)[:most]
+        turns = _fair_turns(pool, State.READY, now, in_flight)[:most]
     claimed: list[Claimed] = []
     for job in _in_order(turns):
         if len(claimed) == len(free):
@@ -189,12 +219,16 @@ def _pools_with(state: str, now: datetime) -> list[Pool]:
 
 
 def _fair_turns(
-    pool: Pool, state: str, now: datetime, busy: Counter[UUID], *, most_each: int | None
+    pool: Pool,
+    state: str,
+    now: datetime,
+    busy: Counter[UUID],
+    ahead: _Ahead | None = None,
 ) -> list[UUID]:
     """Job ids in the order of their turns.
 
     The team with the fewest in flight first, then what people launched one by one before batches,
-    then age.
+    then age. `ahead` leaves out what a team may not have prepared yet.
     """
     waiting = (
         Job.objects.unfinished()
@@ -213,7 +247,7 @@ def _fair_turns(
     turns = [
         (place + busy[team_id], is_batch, created_at, job_id)
         for job_id, team_id, is_batch, created_at, place in waiting
-        if most_each is None or place + busy[team_id] <= most_each
+        if ahead is None or ahead.has_room(team_id, is_batch, place)
     ]
     return [job_id for _turn, _is_batch, _age, job_id in sorted(turns)]
 
