@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from generation.models import Attempt, JobEvent, JobInput, Output, Pool
@@ -32,6 +33,31 @@ class ReadOnlyInline(_Inline):
         return False
 
 
+class CappedInline(ReadOnlyInline):
+    """The first and the newest rows of a job, which may have very many."""
+
+    first = 5
+    newest = 45
+    left_out = 0
+    order: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows to show; `left_out` tells the template how many there are between them."""
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        job = match.kwargs.get("object_id", "") if match is not None else ""
+        of_job = rows.filter(job=job).order_by(*self.order)
+        total = of_job.count()
+        self.left_out = max(0, total - self.first - self.newest)
+        if not self.left_out:
+            return rows
+        shown = [
+            *of_job.values_list("pk", flat=True)[: self.first],
+            *of_job.reverse().values_list("pk", flat=True)[: self.newest],
+        ]
+        return rows.filter(pk__in=shown)
+
+
 class InputInline(ReadOnlyInline):
     """What went in."""
 
@@ -39,10 +65,11 @@ class InputInline(ReadOnlyInline):
     fields = ("name", "asset", "preset", "sent_sha256", "file_key")
 
 
-class AttemptInline(ReadOnlyInline):
+class AttemptInline(CappedInline):
     """The submits, with the ids that the provider's support asks for."""
 
     model = Attempt
+    order = ("number",)
     fields = (
         "number", "outcome", "remote_id", "hinted_remote_id", "trace_id", "error_code", "error",
         "provider_charged", "suspected_cost", "started_at", "ended_at",
@@ -56,10 +83,11 @@ class OutputInline(ReadOnlyInline):
     fields = ("index", "state", "remote_id", "error_code", "error", "charged", "verdict")
 
 
-class EventInline(ReadOnlyInline):
+class EventInline(CappedInline):
     """The job's history: from which state to which, by which submit, and who did it."""
 
     model = JobEvent
+    order = ("at", "pk")
     fields = ("at", "before", "state", "attempt", "remote_id", "trace_id", "note", "actor")
 
 

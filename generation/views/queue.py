@@ -46,6 +46,10 @@ MICROSECOND = timedelta(microseconds=1)
 OVERLAP = timedelta(seconds=3)
 DELTA_ROWS = 60
 RETRIES_PER_MINUTE = 60
+#: Of a long history the beginning and the end are shown.
+FIRST_STEPS = 5
+NEWEST_STEPS = 40
+NEWEST_ATTEMPTS = 20
 
 TABS: dict[str, tuple[object, tuple[State, ...]]] = {
     "all": (gettext_lazy("All"), ()),
@@ -223,14 +227,18 @@ def _job_page(
 ) -> TemplateResponse:
     [row] = job_rows([job], request.team)
     manages = may(request.membership, Right.MANAGE_TEAM)
-    steps = _steps(job)
+    events, left_out = _events(job)
+    attempts = attempts_of(job, newest=NEWEST_ATTEMPTS) if manages else []
     context = {
         "row": row,
         "job": job,
         "outputs": list(job.outputs.all()),
-        "steps": steps,
-        "people": Membership.objects.names_in(request.team, {event.actor for *_, event in steps}),
-        "attempts": attempts_of(job) if manages else [],
+        "steps": _steps(events),
+        "steps_left_out": left_out,
+        "steps_before_gap": FIRST_STEPS,
+        "people": Membership.objects.names_in(request.team, {event.actor for event in events}),
+        "attempts": attempts,
+        "attempts_left_out": max(0, job.attempt_count - len(attempts)) if attempts else 0,
         "entries": list(
             LedgerEntry.objects.filter(account__team=request.team, job=str(job.pk)).order_by("seq")
         ),
@@ -242,11 +250,21 @@ def _job_page(
     return TemplateResponse(request, template, context, status=status)
 
 
-def _steps(job: Job) -> list[tuple[str, str, JobEvent]]:
+def _events(job: Job) -> tuple[list[JobEvent], int]:
+    """The first and the newest steps of a job, and how many between them are left out."""
+    most = FIRST_STEPS + NEWEST_STEPS
+    events = list(job.events.all()[: most + 1])
+    if len(events) <= most:
+        return events, 0
+    newest = list(job.events.order_by("-at", "-pk")[:NEWEST_STEPS])
+    return [*events[:FIRST_STEPS], *reversed(newest)], job.events.count() - most
+
+
+def _steps(events: list[JobEvent]) -> list[tuple[str, str, JobEvent]]:
     """The history as (what, note, event). A note within the same state is a step of its own."""
     steps: list[tuple[str, str, JobEvent]] = []
     before = ""
-    for event in job.events.all():
+    for event in events:
         if event.state == before and event.note:
             steps.append((event.note, "", event))
         else:

@@ -328,6 +328,6 @@ def typical_seconds(team: Team, operation: str, account: ProviderAccount) -> int
     return known.offers[0].typical_seconds if known else 60
 
 
-def attempts_of(job: Job) -> list[Attempt]:
-    """The submits of a job, in order."""
-    return list(job.attempts.order_by(F("number").asc()))
+def attempts_of(job: Job, *, newest: int) -> list[Attempt]:
+    """The newest submits of a job, in order."""
+    return list(job.attempts.order_by(F("number").desc())[:newest])[::-1]
