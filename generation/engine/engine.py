@@ -284,8 +284,9 @@ class Engine:
         waiting = [job for job in due if job.pk not in busy]
         for job in waiting[: max(0, room)]:
             self._begin(poll_job, ctx, job)
-        if waiting:  # Each answer sets its own next date, which is not known yet.
-            return _SOON if len(waiting) > room else min(ctx.timing.tick, 1.0)
+        if len(waiting) > room:
+            return _SOON
+        # Those that are asked now set their own next dates, which are seen at the next turn.
         return min(ctx.timing.tick, max(_SOON, following if following is not None else _DAY))
 
     async def _collect(self, ctx: Context) -> float:
