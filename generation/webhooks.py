@@ -18,6 +18,7 @@ from generation.transitions import move
 
 MOST_BYTES = 64 * 1024
 """A status body is far smaller; more is not read."""
+_FIRST = timedelta(days=1)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _ID = re.compile(r"[\x21-\x7e]{1,80}")
 
@@ -39,7 +40,11 @@ def take_hint(token: str, body: bytes) -> None:
     """
     if not _TOKEN.fullmatch(token):
         return
-    attempt = Attempt.objects.select_related("job__pool").filter(webhook_token=token, webhook_token__gt="").first()
+    attempt = (
+        Attempt.objects.select_related("job__pool")
+        .filter(webhook_token=token, webhook_token__gt="")
+        .first()
+    )
     if attempt is None:
         return
     remote_id, at = _remote_id(body), now()
@@ -60,8 +65,13 @@ def take_hint(token: str, body: bytes) -> None:
         due: datetime | None = news.get("hint_due_at")
         polled = job.state in (State.RUNNING, State.LOST)
         if due is not None and polled and due < job.due_at:
-            move(job, job.state, due_at=due)
+            move(job, job.state, due_at=due_when_called(due, at))
     send_wake_hint()
+
+
+def due_when_called(called_at: datetime, now: datetime) -> datetime:
+    """When a task is due that was called for: where that is now, before all that is due anyway."""
+    return called_at if called_at > now else now - _FIRST
 
 
 def _news(attempt: Attempt, remote_id: str, at: datetime) -> dict[str, Any]:

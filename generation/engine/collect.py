@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import F, Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
 from catalog.limited import DecoderFailed, NotAPicture
@@ -48,18 +50,30 @@ class Result:
     was_made: bool = False
 
 
-def claim_to_collect(now: datetime, timing: Timing, room: int) -> list[Job]:
-    """Take jobs whose results wait to be fetched, each under a lease."""
+def claim_to_collect(
+    now: datetime, timing: Timing, room: int, working: Mapping[int, int] | None = None
+) -> list[Job]:
+    """Take jobs whose results wait to be fetched, each under a lease: up to `room` of each account.
+
+    `working` are the collections under way by account id, which take of its room.
+    """
     waiting = (
         Job.objects.unfinished()
         .filter(Q(lease_until=None) | Q(lease_until__lte=now))
         .filter(state=State.COLLECTING, due_at__lte=now)
-        .select_related("pool", "account", "team", "product", "requested_by")
-        .order_by("due_at")[:room]
     )
+    ranked = waiting.annotate(
+        place=Window(RowNumber(), partition_by=F("account_id"), order_by=[F("due_at"), F("id")])
+    ).filter(place__lte=room)
+    begun, chosen = Counter(working or {}), []
+    for pk, account_id in ranked.order_by("due_at", "id").values_list("pk", "account_id"):
+        if begun[account_id] < room:
+            begun[account_id] += 1
+            chosen.append(pk)
+    jobs = waiting.filter(pk__in=chosen).order_by("due_at")
     return [
         job
-        for job in waiting
+        for job in jobs.select_related("pool", "account", "team", "product", "requested_by")
         if advance(job, State.COLLECTING, State.COLLECTING, lease_until=_lease(job, now, timing))
     ]
 

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
@@ -41,6 +42,7 @@ from generation.models import Job, ProviderAccount
 from generation.providers.base import Provider
 from generation.providers.registry import client_for
 
+# Of each account, so that a provider that hangs holds up no other.
 PREPARING_AT_ONCE = 6
 POLLING_AT_ONCE = 20
 COLLECTING_AT_ONCE = 6
@@ -268,32 +270,34 @@ class Engine:
                 await asyncio.wait_for(wake.wait(), pause)
 
     async def _dispatch(self, ctx: Context) -> float:
-        now = self._clock()
-        room = PREPARING_AT_ONCE - self._working_on(prepare_job)
-        if room > 0:
-            for job in await ctx.database.run(claim_to_prepare, now, ctx.timing, room):
-                self._begin(prepare_job, ctx, job)
+        now, working = self._clock(), self._working_on(prepare_job)
+        for job in await ctx.database.run(
+            claim_to_prepare, now, ctx.timing, PREPARING_AT_ONCE, working
+        ):
+            self._begin(prepare_job, ctx, job)
         for claimed in await ctx.database.run(claim_to_submit, now, ctx.timing):
             self._begin_submit(ctx, claimed)
         return ctx.timing.tick
 
     async def _poll(self, ctx: Context) -> float:
-        due, following = await ctx.database.run(due_polls, self._clock())
         busy = {job.pk for job in self._steps.values()}
-        room = POLLING_AT_ONCE - self._working_on(poll_job)
-        waiting = [job for job in due if job.pk not in busy]
-        for job in waiting[: max(0, room)]:
+        due = await ctx.database.run(
+            due_polls, self._clock(), POLLING_AT_ONCE, self._working_on(poll_job), busy
+        )
+        for job in due.jobs:
             self._begin(poll_job, ctx, job)
-        if len(waiting) > room:
+        if due.are_more:
             return _SOON
         # Those that are asked now set their own next dates, which are seen at the next turn.
-        return min(ctx.timing.tick, max(_SOON, following if following is not None else _DAY))
+        following = due.following if due.following is not None else _DAY
+        return min(ctx.timing.tick, max(_SOON, following))
 
     async def _collect(self, ctx: Context) -> float:
-        room = COLLECTING_AT_ONCE - self._working_on(collect_job)
-        if room > 0:
-            for job in await ctx.database.run(claim_to_collect, self._clock(), ctx.timing, room):
-                self._begin(collect_job, ctx, job)
+        working = self._working_on(collect_job)
+        for job in await ctx.database.run(
+            claim_to_collect, self._clock(), ctx.timing, COLLECTING_AT_ONCE, working
+        ):
+            self._begin(collect_job, ctx, job)
         return ctx.timing.tick
 
     async def _sweep(self, ctx: Context) -> float:
@@ -329,8 +333,10 @@ class Engine:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("The step %s failed.", task.get_name(), exc_info=error)
 
-    def _working_on(self, step: Callable[..., Any]) -> int:
-        return sum(task.get_name() == step.__name__ for task in self._steps)
+    def _working_on(self, step: Callable[..., Any]) -> Counter[int]:
+        """How many of these steps are under way, by account."""
+        steps = self._steps.items()
+        return Counter(job.account_id for task, job in steps if task.get_name() == step.__name__)
 
 
 def _nothing(_point: str, _job_id: uuid.UUID) -> None:

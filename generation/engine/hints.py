@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from django.db import IntegrityError
-from django.db.models import F
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from generation.engine.charges import note_charge
@@ -24,15 +24,22 @@ _AT_ONCE = 50
 _LATER = 30.0
 """Seconds until the provider is asked again about a task that it gave no word of."""
 
+_WITHOUT_TASK = (State.UNKNOWN, State.READY)
+
 
 def hinted_jobs(now: datetime) -> list[Job]:
-    """Unknown jobs whose latest attempt was called for with a task id, where a look is due."""
+    """Unknown jobs whose latest attempt was called for with a task id, where a look is due.
+
+    So are jobs that are to be sent once more: the first task, if there is one, saves the second.
+    """
+    is_unknown = Q(job__state=State.UNKNOWN)
+    goes_again = Q(job__state=State.READY, outcome=Attempt.Outcome.UNKNOWN)
     hinted = Attempt.objects.filter(
-        hinted_remote_id__gt="", remote_id="", hint_due_at__lte=now, job__state=State.UNKNOWN
+        is_unknown | goes_again, hinted_remote_id__gt="", remote_id="", hint_due_at__lte=now
     )
     jobs = hinted.filter(number=F("job__attempt_count")).values("job_id")[:_AT_ONCE]
     return list(
-        Job.objects.filter(pk__in=[row["job_id"] for row in jobs], state=State.UNKNOWN)
+        Job.objects.filter(pk__in=[row["job_id"] for row in jobs], state__in=_WITHOUT_TASK)
         .select_related("pool", "account", "team")
         .order_by("due_at")
     )
@@ -61,7 +68,13 @@ async def confirm_hint(ctx: Context, job: Job) -> None:
         pause = (exc.retry_after or 0) if isinstance(exc, NotTaken) else 0
         await ctx.database.run(_look_later, attempt, ctx.clock() + seconds(max(pause, _LATER)))
     else:
-        await ctx.persist(_adopt, job, attempt, status, ctx.clock())
+        try:
+            await ctx.persist(_adopt, job, attempt, status, ctx.clock())
+        except (OperationalError, InterfaceError):
+            raise  # The database is away; the hint is there when it is back.
+        except Exception:
+            logger.exception("%s could not be given its task.", job.pk)
+            await ctx.database.run(_look_later, attempt, ctx.clock() + seconds(_LATER))
         ctx.wake()
 
 
@@ -83,35 +96,47 @@ def _look_later(attempt: Attempt, at: datetime) -> None:
 def _adopt(job: Job, attempt: Attempt, status: TaskStatus, now: datetime) -> None:
     """Give the job its task. An id that another job has is nobody's proof."""
     task = attempt.hinted_remote_id
-    others = Job.objects.filter(pool_id=job.pool_id, remote_id=task)
+    others = Job.objects.filter(pool_id=job.pool_id, remote_id=task).exclude(pk=job.pk)
     try:
         with changing(job):
             lock(job)
-            if others.exists():
-                raise IntegrityError
-            moved = advance(
-                job,
-                State.UNKNOWN,
-                State.RUNNING if job.slot is not None else State.LOST,
-                at=now,
-                note=_("The provider called and named the task."),
-                trace_id=status.trace_id,
-                remote_id=task,
-                due_at=now,
-                step_failures=0,
-                error="",
-                error_code="",
-            )
-            if not moved:
+            # While the provider was asked, the slot may have been freed, or a person decided.
+            job.refresh_from_db(fields=["state", "slot", "version", "lease_until", "attempt_count"])
+            if job.state not in _WITHOUT_TASK or job.attempt_count != attempt.number:
                 return
-            Attempt.objects.filter(pk=attempt.pk).update(
-                remote_id=task,
-                hinted_remote_id="",
-                outcome=Attempt.Outcome.ACCEPTED,
-                trace_id=status.trace_id[:100],
-                ended_at=now,
-            )
-            note_charge(job, task, status.charged)
+            if not others.exists():
+                _take_on(job, attempt, status, now)
+                return
     except IntegrityError:
-        logger.warning("A webhook of %s named task %s, which is another job's.", job.pk, task)
-        _forget_hint(attempt)
+        if not others.exists():  # Another constraint than the one on task ids.
+            raise
+    logger.warning("A webhook of %s named task %s, which is another job's.", job.pk, task)
+    _forget_hint(attempt)
+
+
+def _take_on(job: Job, attempt: Attempt, status: TaskStatus, now: datetime) -> None:
+    task = attempt.hinted_remote_id
+    moved = advance(
+        job,
+        job.state,
+        State.RUNNING if job.slot is not None else State.LOST,
+        at=now,
+        note=_("The provider called and named the task."),
+        trace_id=status.trace_id,
+        remote_id=task,
+        due_at=now,
+        step_failures=0,
+        error="",
+        error_code="",
+    )
+    if not moved:
+        return
+    Attempt.objects.filter(pk=attempt.pk).update(
+        remote_id=task,
+        hinted_remote_id="",
+        outcome=Attempt.Outcome.ACCEPTED,
+        trace_id=status.trace_id[:100],
+        suspected_cost=0,
+        ended_at=now,
+    )
+    note_charge(job, task, status.charged)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
 from django.utils.translation import gettext as _
 
 from generation.engine.charges import note_charge
@@ -20,30 +25,73 @@ from generation.providers.base import ItemState, RemoteItem, TaskStatus
 from generation.providers.errors import NotFound, ProviderError, Unreachable
 from generation.providers.registry import has_webhooks
 from generation.transitions import advance, changing, end_job, lock, move
+from generation.webhooks import due_when_called
 
 MOST_RUNS = 3
 """Tasks of one job that may fail for free by a passing cause; after the last the job fails."""
 
+MOST_DENIALS = 3
+"""Answers in a row that there is no such task, until a running one counts as lost."""
+
+_DENIED = "not_found"
+"""Marks a running job whose last answer was such a one; `step_failures` counts them."""
 _AT_ONCE = 200
 
 
-def due_polls(now: datetime) -> tuple[list[Job], float | None]:
-    """Jobs whose status is to be asked now, and the seconds until the next one is due.
+class Due(NamedTuple):
+    """Jobs whose status is to be asked now.
 
-    Unknown ones are among them whose task a webhook named.
+    `are_more` tells that others are due for which there was no room, `following` the seconds until
+    the next one is due after now; None: there is none.
     """
-    asked = (
-        Job.objects.unfinished().filter(state__in=[State.RUNNING, State.LOST]).order_by("due_at")
+
+    jobs: list[Job]
+    are_more: bool
+    following: float | None
+
+
+def due_polls(
+    now: datetime,
+    room: int = _AT_ONCE,
+    working: Mapping[int, int] | None = None,
+    busy: Collection[UUID] = (),
+) -> Due:
+    """What is to be asked now: up to `room` of each account, those longest due first.
+
+    `working` are the questions under way by account id, which take of its room: a provider that
+    hangs holds up no other. Jobs in `busy` are left alone. Unknown jobs whose task a webhook named
+    come first, then running ones that were called for (`webhooks.take_hint` dates them back).
+    """
+    asked = Job.objects.unfinished().filter(state__in=[State.RUNNING, State.LOST])
+    due = asked.filter(due_at__lte=now)
+    ranked = due.exclude(pk__in=busy).annotate(
+        place=Window(RowNumber(), partition_by=F("account_id"), order_by=[F("due_at"), F("id")])
     )
-    due = list(asked.filter(due_at__lte=now).select_related("pool", "account", "team")[:_AT_ONCE])
-    due += hinted_jobs(now)
-    following = asked.filter(due_at__gt=now).values_list("due_at", flat=True).first()
-    return due, (following - now).total_seconds() if following is not None else None
+    ranked = ranked.filter(place__lte=room + 1).order_by("due_at", "id")
+    hinted = {job.pk: job for job in hinted_jobs(now) if job.pk not in busy}
+    begun, chosen, are_more = Counter(working or {}), [], False
+    for pk, account_id in [
+        *((job.pk, job.account_id) for job in hinted.values()),
+        *ranked.values_list("pk", "account_id"),
+    ]:
+        if begun[account_id] < room:
+            begun[account_id] += 1
+            chosen.append(pk)
+        else:
+            are_more = True
+    jobs = due.filter(pk__in=chosen).select_related("pool", "account", "team").order_by("due_at")
+    dates = asked.filter(due_at__gt=now).order_by("due_at").values_list("due_at", flat=True)
+    following = dates.first()
+    return Due(
+        [*(hinted[pk] for pk in chosen if pk in hinted), *jobs],
+        are_more,
+        (following - now).total_seconds() if following is not None else None,
+    )
 
 
 async def poll_job(ctx: Context, job: Job) -> None:
     """Ask once and record the answer; a failed question is asked again later."""
-    if job.state == State.UNKNOWN:
+    if job.state in (State.UNKNOWN, State.READY):
         await confirm_hint(ctx, job)
         return
     asked_at = ctx.clock()
@@ -52,7 +100,7 @@ async def poll_job(ctx: Context, job: Job) -> None:
             status = await ctx.client(job.account).status(job.remote_id)
     except NotFound as exc:
         logger.warning("The provider does not know task %s of %s.", job.remote_id, job.pk)
-        await ctx.database.run(record_not_found, job, exc, ctx.clock(), ctx.timing)
+        await ctx.database.run(record_not_found, job, exc, ctx.clock(), ctx.timing, asked_at)
         return
     except ProviderError as exc:
         await ctx.database.run(record_silence, job, exc, ctx.clock(), ctx.timing, asked_at)
@@ -97,7 +145,10 @@ def record_status(
     """
     # Whatever became of the job meanwhile: what its task cost is known from here alone.
     note_charge(job, job.remote_id, status.charged)
-    if status.is_final:
+    if status.is_final and _may_list_more(job, status):
+        wait = poll_interval(_age(job, now), job.pool.min_poll_seconds)
+        _ask_again(job, now, wait, asked_at, remote_items=_described(status))
+    elif status.is_final:
         _end_at_provider(job, status, now, timing)
     elif job.state == State.LOST:
         _count_probe(job, now, timing)
@@ -105,15 +156,45 @@ def record_status(
         _lose(job, _("The provider did not finish in time."), now, timing, seen_running_at=now)
     else:
         wait = poll_interval(_age(job, now), job.pool.min_poll_seconds)
-        _ask_again(job, now + seconds(wait), asked_at or now, seen_running_at=now, step_failures=0)
+        _ask_again(
+            job,
+            now,
+            wait,
+            asked_at,
+            seen_running_at=now,
+            step_failures=0,
+            error_code="",
+        )
 
 
-def record_not_found(job: Job, failure: NotFound, now: datetime, timing: Timing) -> None:
-    """The provider answers that there is no such task: keep asking for a day, without a slot."""
+def record_not_found(
+    job: Job,
+    failure: NotFound,
+    now: datetime,
+    timing: Timing,
+    asked_at: datetime | None = None,
+) -> None:
+    """The provider answers that there is no such task.
+
+    It may not know yet what it took a moment ago, so a running one is asked for twice more, half a
+    minute in all; then for a day, without a slot.
+    """
     if job.state == State.LOST:
         _count_probe(job, now, timing)
-    else:
+        return
+    denials = job.step_failures + 1 if job.error_code == _DENIED else 1
+    if denials >= MOST_DENIALS or _is_too_old(job, now):
         _lose(job, failure.message, now, timing)
+        return
+    wait = max(job.pool.min_poll_seconds, back_off(denials - 1, first=timing.not_found, most=60.0))
+    _ask_again(
+        job,
+        now,
+        wait,
+        asked_at,
+        step_failures=denials,
+        error_code=_DENIED,
+    )
 
 
 def record_silence(
@@ -131,27 +212,32 @@ def record_silence(
     wait = max(job.pool.min_poll_seconds, back_off(job.step_failures, first=1.0, most=longest))
     _ask_again(
         job,
-        now + seconds(wait),
-        asked_at or now,
+        now,
+        wait,
+        asked_at,
         step_failures=min(job.step_failures + 1, 1000),
+        error_code="" if job.error_code == _DENIED else job.error_code,
     )
 
 
-def _ask_again(job: Job, due_at: datetime, asked_at: datetime, **changes: Any) -> None:
+def _ask_again(
+    job: Job, now: datetime, wait: float, asked_at: datetime | None, **changes: Any
+) -> None:
     """Set the next question; earlier if the provider called while this one was under way."""
+    due_at = now + seconds(wait)
     with changing(job):
         if not advance(job, job.state, job.state, due_at=due_at, **changes):
             return
         if has_webhooks(job.account):
-            called_at = called_for(job, since=asked_at)
+            called_at = called_for(job, since=asked_at or now)
             if called_at is not None and called_at < due_at:
-                move(job, job.state, due_at=called_at)
+                move(job, job.state, due_at=due_when_called(called_at, now))
 
 
 @transaction.atomic
 def _end_at_provider(job: Job, status: TaskStatus, now: datetime, timing: Timing) -> None:
     lock(job)
-    items = [{**asdict(item), "state": item.state.value} for item in status.items]
+    items = _described(status)
     if any(item.state is ItemState.SUCCEEDED for item in status.items):
         advance(
             job,
@@ -193,6 +279,20 @@ def _end_at_provider(job: Job, status: TaskStatus, now: datetime, timing: Timing
             )
 
 
+def _described(status: TaskStatus) -> list[dict[str, Any]]:
+    """The items as the job keeps them."""
+    return [{**asdict(item), "state": item.state.value} for item in status.items]
+
+
+def _may_list_more(job: Job, status: TaskStatus) -> bool:
+    """Whether items are missing that may be listed yet: they are asked for once more, not for ever.
+
+    ASSUMED: SellerPic's pages do not say whether all items are listed from the start.
+    """
+    is_short = len(status.items) < job.expected_outputs and not status.lists_all
+    return is_short and not job.remote_items
+
+
 def _may_run_again(job: Job, status: TaskStatus) -> bool:
     """Whether another task costs nobody anything and may fare better."""
     if not status.may_run_again or status.charged or job.discard_requested_at is not None:
@@ -223,6 +323,7 @@ def _run_again(job: Job, failed: RemoteItem, trace_id: str, now: datetime, timin
         remote_id="",
         submitted_at=None,
         seen_running_at=None,
+        remote_items=[],
         step_failures=0,
         lost_probes=0,
         error=failed.error[:300],
@@ -249,7 +350,8 @@ def _lose(job: Job, why: str, now: datetime, timing: Timing, **changes: Any) -> 
 @transaction.atomic
 def _count_probe(job: Job, now: datetime, timing: Timing) -> None:
     # A webhook brings a question forward, but the day of answers does not pass more quickly.
-    is_called = has_webhooks(job.account) and called_for(job, since=job.due_at) == job.due_at
+    called_at = called_for(job, since=job.due_at) if has_webhooks(job.account) else None
+    is_called = called_at is not None and called_at <= now
     probes = job.lost_probes + (0 if is_called else 1)
     if probes < timing.lost_probes:
         advance(

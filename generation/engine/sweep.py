@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from generation.engine.context import logger
 from generation.engine.timing import Timing, seconds
 from generation.models import Attempt, Job, State
-from generation.transitions import advance, end_job
+from generation.transitions import advance, end_job, record_event
 
 RETRY_UP_TO_CREDITS = 10
 """With the policy `retry` an unanswered submit is made once more up to this price."""
@@ -75,12 +75,21 @@ def _doubt_abandoned_submits(now: datetime) -> None:
 def _adopt_known_tasks(now: datetime) -> None:
     """A late answer wrote its task id on the attempt: the task is polled after all.
 
-    An id that another job has is nobody's proof; such a job stays unknown.
+    That saves a job that is to be sent once more its second task. An id that another job has is
+    nobody's proof; such a job stays as it is.
     """
+    # A job whose task failed for free waits for another one, too; that task is told from a late one
+    # by its error.
+    late = Attempt.objects.filter(
+        job=OuterRef("pk"),
+        number=OuterRef("attempt_count"),
+        outcome=Attempt.Outcome.ACCEPTED,
+        error_code="",
+    )
     latest = Attempt.objects.filter(job=OuterRef("pk"), number=OuterRef("attempt_count"))
     known = (
         Job.objects.unfinished()
-        .filter(state=State.UNKNOWN)
+        .filter(Q(state=State.UNKNOWN) | Q(Exists(late), state=State.READY, attempt_count__gt=0))
         .annotate(task=Subquery(latest.values("remote_id")[:1]))
         .exclude(task="")
         .exclude(task=None)
@@ -88,17 +97,20 @@ def _adopt_known_tasks(now: datetime) -> None:
     )
 
     def adopt(job: Job) -> None:
-        advance(
+        moved = advance(
             job,
-            State.UNKNOWN,
+            job.state,
             State.RUNNING if job.slot is not None else State.LOST,
             at=now,
             note=_("The provider's answer came late."),
             remote_id=job.task,  # type: ignore[attr-defined]
             due_at=now,
+            step_failures=0,
             error="",
             error_code="",
         )
+        if moved:  # What was suspected when it was to be sent once more.
+            Attempt.objects.filter(job=job, number=job.attempt_count).update(suspected_cost=0)
 
     _each(known, adopt)
 
@@ -137,13 +149,11 @@ def _settle_unknown(now: datetime, timing: Timing) -> None:
             if ended:
                 _suspect_cost(job)
         else:
-            advance(
-                job,
-                State.UNKNOWN,
-                State.UNKNOWN,
-                slot=None,
-                due_at=started + seconds(timing.unknown_age),
-            )
+            had_slot = job.slot is not None
+            due_at = started + seconds(timing.unknown_age)
+            if advance(job, State.UNKNOWN, State.UNKNOWN, slot=None, due_at=due_at) and had_slot:
+                note = _("Its place at the provider is free again: a task would have ended by now.")
+                record_event(job, before=State.UNKNOWN, note=note, at=now)
 
     _each(Job.objects.unfinished().filter(state=State.UNKNOWN, due_at__lte=now), settle)
 

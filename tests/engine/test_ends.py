@@ -49,7 +49,7 @@ def fresh(job):
 
 def status(*states, **more):
     items = (RemoteItem(f"task/{n}", state, "E7", "No.") for n, state in enumerate(states))
-    return TaskStatus(tuple(items), "trace", **more)
+    return TaskStatus(tuple(items), "trace", **{"lists_all": True, **more})
 
 
 def test_one_failed_item_stands_for_all_that_were_asked_for(team, job):

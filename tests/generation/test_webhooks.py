@@ -17,8 +17,9 @@ from generation.engine.timing import Timing
 from generation.models import Attempt, Job
 from generation.providers.base import ItemState, RemoteItem, Submitted, TaskStatus
 from generation.providers.errors import OutcomeUnknown
+from generation.providers.registry import current_account
 from generation.transitions import advance
-from generation.webhooks import webhook_url
+from generation.webhooks import take_hint, webhook_url
 from tests.factories import launch_swap, make_team
 
 pytestmark = pytest.mark.django_db
@@ -30,16 +31,17 @@ RUNNING = TaskStatus(())
 @pytest.fixture
 def job(db, settings):
     """A job at FASHN whose only attempt is being sent."""
-    from generation.providers.registry import current_account
-
     settings.SANDBOX, settings.FASHN_MIN_POLL_SECONDS = True, 3
-    job = launch_swap(make_team())
-    account = current_account("fashn")
-    Job.objects.filter(pk=job.pk).update(account=account, pool=account.pools.get(), offer="fashn")
-    job = fresh(job)
+    job = at_fashn(launch_swap(make_team()))
     assert advance(job, "queued", "submitting", slot=0, attempt_count=1, submitted_at=now())
     Attempt.objects.create(job=job, number=1, request_hash="x", webhook_token=TOKEN)
     return job
+
+
+def at_fashn(job):
+    account = current_account("fashn")
+    Job.objects.filter(pk=job.pk).update(account=account, pool=account.pools.get(), offer="fashn")
+    return fresh(job)
 
 
 def fresh(job):
@@ -154,7 +156,21 @@ def test_a_call_never_puts_a_question_off(job):
 
     call()
 
-    assert fresh(job).due_at == job.due_at
+    assert fresh(job).due_at <= job.due_at
+
+
+def test_a_task_that_was_called_for_goes_before_all_that_are_due_anyway(job):
+    waiting = run(job, due_in=-8)
+    other = at_fashn(launch_swap(waiting.team))
+    assert advance(other, "queued", "submitting", slot=1, attempt_count=1, submitted_at=now())
+    Attempt.objects.create(job=other, number=1, request_hash="x", webhook_token=TOKEN[::-1])
+    other = run(other, task="task-2", due_in=60)
+    assert due_polls(now(), 1).jobs == [waiting]
+
+    call({"id": "task-2", "status": "completed"}, TOKEN[::-1])
+
+    assert due_polls(now(), 1).jobs == [other]
+    assert due_polls(now(), 2).jobs == [other, waiting]
 
 
 def test_a_call_while_the_question_is_under_way_brings_another_at_once(job):
@@ -203,7 +219,7 @@ def test_a_lost_task_is_asked_for_and_calls_do_not_shorten_its_day(job):
 def test_calls_after_the_end_change_nothing(job):
     job = run(job)
     item = RemoteItem("task-1/0", ItemState.FAILED, "PoseError", "No person was found.")
-    record_status(job, TaskStatus((item,)), now(), Timing())
+    record_status(job, TaskStatus((item,), lists_all=True), now(), Timing())
     before = Job.objects.values().get(pk=job.pk)
     assert before["state"] == "failed"
 
@@ -257,14 +273,33 @@ def test_a_call_for_an_attempt_that_was_given_up_is_kept_for_the_books_alone(job
     assert hinted_jobs(now()) == []
 
 
-def test_hinted_jobs_are_found_by_their_partial_index(job):
+def test_a_call_that_names_the_task_of_a_job_to_be_sent_again_is_looked_into(job):
+    job = doubt(job)
+    Attempt.objects.update(outcome="unknown")
+    assert advance(job, "unknown", "ready", slot=None)
+
+    assert call({"id": "task-1", "status": "completed"}) == 1
+
+    assert hinted_jobs(now()) == [job]
+
+    Attempt.objects.update(outcome="not_taken")
+    assert hinted_jobs(now()) == []
+
+
+def plan_of(look):
+    """What SQLite says it would do for the first query of a look."""
     with CaptureQueriesContext(connection) as captured:
-        hinted_jobs(now())
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("EXPLAIN QUERY PLAN " + captured[0]["sql"])
-            plan = " ".join(str(row) for row in cursor.fetchall())
-        assert "generation_attempt_hinted" in plan
+        look()
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN QUERY PLAN " + captured[0]["sql"])
+        return " ".join(str(row) for row in cursor.fetchall())
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Other databases plan by what rows say.")
+def test_attempts_are_found_by_their_partial_indexes(job):
+    assert "generation_attempt_hinted" in plan_of(lambda: hinted_jobs(now()))
+    stranger = "a" * 43
+    assert "generation_attempt_webhook_token_once" in plan_of(lambda: take_hint(stranger, b"{}"))
 
 
 # --- Addresses -------------------------------------------------------------------------------------
