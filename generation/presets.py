@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from catalog.limited import DecoderFailed, NotAPicture, make_rendition
 from catalog.storage import StorageError, storage
 from generation.models import Preset, ProviderAccount
 from generation.providers.base import PresetItem, Provider
-from generation.providers.errors import ProviderError
+from generation.providers.errors import AccountClosed, ProviderError
 
 logger = logging.getLogger(__name__)
 
@@ -61,22 +61,26 @@ async def renew_presets(
 ) -> bool:
     """Read the whole list, then fetch the pictures that are missing. True when all went well.
 
-    A list that breaks off withdraws nothing, and neither does one that is empty or shorter than the
-    provider says it is: jobs that wait for a preset fail once it is withdrawn. Never raises for the
-    provider's failures.
+    A list that breaks off withdraws nothing, and neither does one that is shorter than the provider
+    says it is, or empty where there was one: jobs that wait for a preset fail once it is withdrawn.
+    A kind that cannot be read leaves the others as they are. Never raises for the provider's
+    failures.
     """
-    try:
-        lists = {kind: await _read_list(client, kind) for kind in Preset.Kind.values}
-    except ProviderError as exc:
-        logger.warning("The presets of %s cannot be read: %s", account, exc.message)
-        await run(_note_failure, account, exc.message, at)
-        return False
+    known = await run(_known_kinds, account)
+    lists: dict[str, _Offer] = {}
+    failures: dict[str, str] = {}
+    for kind in Preset.Kind.values:
+        try:
+            lists[kind] = await _read_list(client, kind, was_known=kind in known)
+        except ProviderError as exc:
+            failures[kind] = exc.message
+            if isinstance(exc, AccountClosed):  # The others would fare the same.
+                break
+    error = _troubles(lists, failures)
+    if error:
+        logger.warning("The presets of %s: %s", account, error)
     for kind, offer in lists.items():
         await run(_store_list, account, kind, offer, at)
-    error = ""
-    if short := [kind for kind, offer in lists.items() if not offer.is_whole]:
-        error = f"The list of {', '.join(short)} came short."
-        logger.warning("The presets of %s: %s", account, error)
     links = {(kind, item.remote_id): item for kind, offer in lists.items() for item in offer.items}
     missing: list[Preset] = await run(_without_picture, account)
     turns = asyncio.Semaphore(_AT_ONCE)
@@ -90,24 +94,43 @@ async def renew_presets(
         *(fetch(preset) for preset in missing if (preset.kind, preset.remote_id) in links)
     )
     complete = all(fetched) and not error
-    if any(offer.items for offer in lists.values()):
+    if complete or any(offer.items for offer in lists.values()):
         await run(_note_success, account, at, complete, error)
     else:
         await run(_note_failure, account, error, at)
     return complete
 
 
-async def _read_list(client: Provider, kind: str) -> _Offer:
+def _troubles(lists: Mapping[str, _Offer], failures: Mapping[str, str]) -> str:
+    """What went wrong, in one line for operators; "" where nothing did."""
+    if failures and not lists:
+        return next(iter(failures.values()))
+    told = [f"The list of {kind} cannot be read: {message}" for kind, message in failures.items()]
+    if short := [kind for kind, offer in lists.items() if not offer.is_whole]:
+        told.append(f"The list of {', '.join(short)} came short.")
+    return " ".join(told)
+
+
+async def _read_list(client: Provider, kind: str, *, was_known: bool) -> _Offer:
+    """All pages of a kind. One that was never seen to hold anything may be empty."""
     items: dict[str, PresetItem] = {}
     pages = total = 0
+    has_more = True
     async for page in client.presets(kind):
-        pages, total, known = pages + 1, page.total, len(items)
+        pages, total, has_more, known = pages + 1, page.total, page.has_more, len(items)
         for item in page.items:
             items.setdefault(item.remote_id, item)
         if pages == _MOST_PAGES or len(items) == known:  # A page that was sent before.
             break
     fitting = [item for item in items.values() if len(item.remote_id) <= 40]
-    return _Offer(fitting, is_whole=0 < total <= len(items))
+    is_empty = pages == 1 and total == 0 and not items and not has_more
+    return _Offer(fitting, is_whole=0 < total <= len(items) or (is_empty and not was_known))
+
+
+def _known_kinds(account: ProviderAccount) -> set[str]:
+    """The kinds that something is offered of now."""
+    offered = account.presets.filter(withdrawn_at=None).order_by()
+    return set(offered.values_list("kind", flat=True).distinct())
 
 
 @transaction.atomic

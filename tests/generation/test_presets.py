@@ -12,7 +12,7 @@ from catalog.storage import storage
 from generation.models import Preset, ProviderAccount
 from generation.presets import renew_presets
 from generation.providers.base import PresetItem, PresetPage
-from generation.providers.errors import Refused
+from generation.providers.errors import AccountClosed, Refused
 from generation.providers.registry import client_for, current_account
 from sandbox.app import create_app
 from sandbox.presets import PRESETS
@@ -182,6 +182,77 @@ def test_a_list_that_comes_empty_or_short_withdraws_nothing(account, pages, adde
     account.refresh_from_db()
     assert account.presets_error == "The list of SWAP_MODEL came short."
     assert account.presets_due_at <= now() + timedelta(minutes=5)
+
+
+class Shelves:
+    """A provider with one preset of each kind, but for those whose pages or failure are named."""
+
+    def __init__(self, **kinds):
+        self.kinds = kinds
+        self.asked = []
+
+    async def presets(self, kind):
+        self.asked.append(kind)
+        given = self.kinds.get(kind, [page(kind.lower(), total=1)])
+        if isinstance(given, Exception):
+            raise given
+        for each in given:
+            yield each
+
+    async def fetch_picture(self, url, to, *, max_bytes):
+        draw_photo(to, size=(60, 80))
+
+    async def aclose(self):
+        """Nothing is open."""
+
+
+def test_a_kind_that_is_refused_keeps_none_of_the_others_back(account):
+    kept = make_presets(1, kind=Preset.Kind.SCENE)[0]
+
+    assert not sync_presets(account, Shelves(SWAP_MODEL_SCENE=Refused("There is no such type.")))
+
+    assert {kind: offered(account, kind) for kind in Preset.Kind.values} == {
+        "SWAP_MODEL": ["swap_model"],
+        "SWAP_MODEL_SCENE": [kept.remote_id],
+        "AI_BACKGROUND": ["ai_background"],
+        "BACKGROUND": ["background"],
+    }
+    account.refresh_from_db()
+    assert account.presets_error == (
+        "The list of SWAP_MODEL_SCENE cannot be read: There is no such type."
+    )
+    assert account.presets_synced_at is not None
+    assert account.presets_due_at <= now() + timedelta(minutes=5)
+
+
+def test_a_kind_that_never_held_anything_may_be_empty(account):
+    assert sync_presets(account, Shelves(BACKGROUND=[PresetPage((), has_more=False, total=0)]))
+
+    assert offered(account, Preset.Kind.BACKGROUND) == []
+    account.refresh_from_db()
+    assert account.presets_error == ""
+    assert account.presets_due_at > now() + timedelta(minutes=55)
+
+
+def test_a_kind_that_held_something_is_not_believed_to_be_empty(account):
+    kept = make_presets(1, kind=Preset.Kind.BACKGROUND)[0]
+
+    assert not sync_presets(account, Shelves(BACKGROUND=[PresetPage((), has_more=False, total=0)]))
+
+    assert offered(account, Preset.Kind.BACKGROUND) == [kept.remote_id]
+    account.refresh_from_db()
+    assert account.presets_error == "The list of BACKGROUND came short."
+
+
+def test_a_refused_key_is_tried_once(account):
+    provider = Shelves(SWAP_MODEL=AccountClosed("The key is refused."))
+
+    assert sync_presets(account, provider) is False
+
+    assert provider.asked == ["SWAP_MODEL"]
+    account.refresh_from_db()
+    assert account.presets_error == "The key is refused."
+    assert account.presets_synced_at is None
 
 
 def test_a_whole_list_withdraws_what_it_does_not_hold(account):
