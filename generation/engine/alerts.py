@@ -1,4 +1,4 @@
-"""Tells operators, once, that a provider takes no jobs until they act."""
+"""Tells operators that a provider takes no jobs until they act, and not too often."""
 
 from __future__ import annotations
 
@@ -6,23 +6,35 @@ from datetime import datetime
 
 from django.conf import settings
 from django.core.mail import send_mail
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from generation.engine.context import logger
+from generation.engine.timing import HOUR, seconds
 from generation.models import ProviderAccount
 from generation.providers.errors import AccountClosed
 from generation.providers.registry import LABELS
 from teams.models import User
 
+LEAST_PAUSE = 6 * HOUR
+"""Seconds between two mails about one account and one code of the provider."""
+
 
 def alert_operators(account: ProviderAccount, failure: AccountClosed, now: datetime) -> None:
-    """Queue one mail for as long as the account stays closed, in the caller's transaction.
+    """Queue a mail to ADMINS and the staff, in the caller's transaction.
 
-    It goes to ADMINS and to the staff. Every further failed trial only lengthens the pause.
+    The next about the same code comes after LEAST_PAUSE at the earliest, whether the account stayed
+    closed meanwhile or opened and closed again.
     """
-    is_first = ProviderAccount.objects.filter(pk=account.pk, alerted_at=None).update(alerted_at=now)
-    if not is_first:
+    code = failure.code[:40]
+    is_due = (
+        Q(alerted_at=None) | Q(alerted_at__lte=now - seconds(LEAST_PAUSE)) | ~Q(alerted_code=code)
+    )
+    told_now = ProviderAccount.objects.filter(is_due, pk=account.pk).update(
+        alerted_at=now, alerted_code=code
+    )
+    if not told_now:
         return
     provider = LABELS.get(account.provider, account.provider)
     logger.error("%s takes no jobs: %s", account, failure.message)

@@ -10,8 +10,15 @@ from django.utils import timezone
 from generation.engine.alerts import alert_operators
 from generation.engine.timing import back_off, seconds
 from generation.models import Job, Pool, ProviderAccount, State
-from generation.providers.errors import AccountClosed, NotTaken, ProviderError, Unreachable
+from generation.providers.errors import (
+    AccountClosed,
+    NotTaken,
+    ProviderError,
+    TooSoon,
+    Unreachable,
+)
 from generation.providers.keys import note_key
+from generation.providers.registry import is_current
 from teams.models import Team
 
 
@@ -21,6 +28,8 @@ def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
     Of several submits that fail together only the first counts, so that ten places at once do not
     make a short break a long one. Where only an operator can open the account again they are told.
     """
+    if isinstance(failure, TooSoon):  # Our own limit, which nobody there knows of.
+        return
     if isinstance(failure, AccountClosed):
         note_key(pool.account_id, failure, now)
         if _close_account(pool.account_id, failure, now, first=30, most=900):
@@ -37,30 +46,47 @@ def note_doubt(pool: Pool, doubt: ProviderError, now: datetime) -> None:
     A host that answers nothing usable would otherwise turn a whole queue into jobs that nobody
     knows the outcome of, each perhaps billed.
     """
+    # A closing without a pause: its time tells which successes were under way before it.
     first = ProviderAccount.objects.filter(pk=pool.account_id, closed_streak=0).update(
-        closed_reason=doubt.message[:200], closed_code=doubt.code[:40], closed_streak=1
+        closed_until=now,
+        closed_reason=doubt.message[:200],
+        closed_code=doubt.code[:40],
+        closed_streak=1,
     )
     if not first:
         _close_account(pool.account_id, doubt, now, first=1, most=60)
 
 
-def note_success(pool: Pool) -> None:
-    """Open everything again: the provider took a task."""
-    ProviderAccount.objects.filter(pk=pool.account_id, closed_streak__gt=0).update(
+def note_success(pool: Pool, started_at: datetime) -> None:
+    """Open everything again: the provider took a task that was sent at `started_at`.
+
+    One that was under way when the account closed proves nothing: while a job that closes it comes
+    back again and again, good ones beside it would undo every pause.
+    """
+    # Nothing starts within a pause, so what started before its end started before the closing.
+    ProviderAccount.objects.filter(
+        Q(closed_until=None) | Q(closed_until__lte=started_at),
+        pk=pool.account_id,
+        closed_streak__gt=0,
+    ).update(
         closed_until=None,
         closed_reason="",
         closed_code="",
         closed_streak=0,
-        alerted_at=None,
         key_refused_at=None,
     )
-    Pool.objects.filter(pk=pool.pk, busy_streak__gt=0).update(busy_until=None, busy_streak=0)
+    Pool.objects.filter(
+        Q(busy_until=None) | Q(busy_until__lte=started_at), pk=pool.pk, busy_streak__gt=0
+    ).update(busy_until=None, busy_streak=0)
 
 
 def places_open(pool: Pool, now: datetime) -> int:
-    """How many submits may start now as far as earlier failures go: none, one to try, or all."""
+    """How many submits may start now as far as the account goes: none, one to try, or all.
+
+    None where new jobs go elsewhere: what waits from before SANDBOX was set must not be paid for.
+    """
     account = pool.account
-    if account.is_paused:
+    if account.is_paused or not is_current(account):
         return 0
     if account.closed_until is not None and account.closed_until > now:
         return 0
@@ -76,8 +102,14 @@ def closed_accounts(team: Team) -> list[ProviderAccount]:
         .unfinished()
         .filter(state__in=[State.QUEUED, State.PREPARING, State.READY])
     )
-    closed = Q(is_paused=True) | Q(closed_until__gt=timezone.now())
-    return list(ProviderAccount.objects.filter(closed, pk__in=waiting.values("account_id")))
+    at = timezone.now()
+    return [
+        account
+        for account in ProviderAccount.objects.filter(pk__in=waiting.values("account_id"))
+        if account.is_paused
+        or not is_current(account)
+        or (account.closed_until is not None and account.closed_until > at)
+    ]
 
 
 def is_on_trial(pool: Pool) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from django.utils.translation import gettext as _
 
 from catalog.limited import DecoderFailed, NotAPicture
 from catalog.models import Rendition
-from catalog.services import fitted_copy, fitted_mask
+from catalog.services import fitted_copy, fitted_mask, forget_copy
 from catalog.storage import Missing, has_public_links, storage
 from generation.engine.breaker import note_failure
 from generation.engine.claims import fail_offer_gone, fail_withdrawn
 from generation.engine.context import Context, logger
+from generation.engine.faults import MOST_TRIES, may_be_its_own, pause_after, tried_too_often
 from generation.engine.links import BODY_BYTES
 from generation.engine.timing import Timing, back_off, seconds
 from generation.models import Job, JobInput, ProviderFile, State
@@ -99,11 +101,9 @@ async def _fit(
         # The lock keeps several jobs of one photo from fitting and uploading it side by side.
         async with ctx.lock(f"{job.account_id}:{row.asset_id}"):
             if entry.kind is InputKind.MASK:
-                copy = await ctx.slow.run(
-                    fitted_mask, row.asset, size=sizes[entry.mask_of], max_bytes=most
-                )
+                make = partial(fitted_mask, row.asset, size=sizes[entry.mask_of], max_bytes=most)
             else:
-                copy = await ctx.slow.run(
+                make = partial(
                     fitted_copy,
                     row.asset,
                     max_side=fit.max_side,
@@ -111,8 +111,18 @@ async def _fit(
                     max_bytes=most,
                     formats=fit.formats,
                 )
+            copy = await ctx.slow.run(make)
+            key = copy.key
+            if upload:
+                try:
+                    key = await _file_key(ctx, job, copy)
+                except Missing:
+                    # The copy's row outlived its file. Whether the photo is there, `make` tells.
+                    await ctx.slow.run(forget_copy, copy.key)
+                    copy = await ctx.slow.run(make)
+                    key = await _file_key(ctx, job, copy)
             sizes[entry.name] = (copy.width, copy.height)
-            made[row.pk] = copy, await _file_key(ctx, job, copy) if upload else copy.key
+            made[row.pk] = copy, key
     return made
 
 
@@ -171,12 +181,19 @@ def _set_ready(job: Job, sent: dict[int, tuple[str, str]], now: datetime) -> Non
 
 
 def _wait(job: Job, failure: NotTaken, now: datetime) -> None:
-    """The provider is away, closed or busy: no fault of the job, so nothing is counted against it.
+    """The provider is away, closed or busy: as a rule nothing is counted against the job.
 
     The pause belongs to the account or the pool, so that the jobs behind it do not knock as well.
     """
     note_failure(job.pool, failure, now)
-    pause = max(failure.retry_after or 0, 2.0)
+    tries, pause = job.step_failures, max(failure.retry_after or 0, 2.0)
+    if may_be_its_own(failure):
+        tries += 1
+        pause = pause_after(tries)
+        if tries >= MOST_TRIES:
+            refusal = tried_too_often(failure)
+            _fail(job, refusal.code, refusal.message, now)
+            return
     advance(
         job,
         State.PREPARING,
@@ -185,6 +202,7 @@ def _wait(job: Job, failure: NotTaken, now: datetime) -> None:
         note=failure.message,
         lease_until=None,
         due_at=now + seconds(pause),
+        step_failures=tries,
     )
 
 

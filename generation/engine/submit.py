@@ -9,23 +9,34 @@ from typing import Any
 from django.db import IntegrityError, OperationalError
 from django.utils.translation import gettext as _
 
-from catalog.storage import Missing, StorageError
+from catalog.services import forget_copy
+from catalog.storage import Missing, StorageError, TooLarge
 from generation.engine.breaker import note_doubt, note_failure, note_success
 from generation.engine.charges import note_charge
 from generation.engine.claims import Claimed
 from generation.engine.context import PATIENCE, Context, logger
+from generation.engine.faults import MOST_TRIES, may_be_its_own, pause_after, tried_too_often
 from generation.engine.links import links_or_data
 from generation.engine.pace import first_poll_at
 from generation.engine.timing import seconds
 from generation.models import Attempt, Job, JobInput, ProviderFile, State
 from generation.providers.base import Order, Submitted
-from generation.providers.errors import FileGone, NotTaken, OutcomeUnknown, ProviderError, Refused
+from generation.providers.errors import (
+    FileGone,
+    NotTaken,
+    OutcomeUnknown,
+    ProviderError,
+    Refused,
+    TooSoon,
+)
 from generation.providers.registry import takes_uploads
 from generation.transitions import advance, changing, end_job, lock
 from generation.webhooks import webhook_url
 
 _GONE_TRIES = 3
 """How often files may be gone, or their order fail to be made, before the job fails."""
+
+_COPY_GONE = "copy_gone"
 
 _STEP_BACK = 1.0
 """Seconds that a job is held back by an answer that may be its own fault."""
@@ -95,7 +106,9 @@ async def _send(ctx: Context, job: Job, order: Order) -> Submitted | ProviderErr
 def _not_sent(job: Job, failure: Exception) -> ProviderError:
     """The order could not be made, so nothing was sent: the pictures are fitted anew, or later."""
     if isinstance(failure, Missing):
-        return FileGone(_("The copy of a picture is gone."), code="copy_gone")
+        return FileGone(_("The copy of a picture is gone."), code=_COPY_GONE)
+    if isinstance(failure, TooLarge):  # They were fitted for links, and now they travel as data.
+        return FileGone(_("The pictures are too large for one request."), code="too_large")
     logger.error("The order of %s could not be made.", job.pk, exc_info=failure)
     if isinstance(failure, StorageError | TimeoutError | OSError | OperationalError):
         return NotTaken(_("The pictures could not be read from the storage."), code="storage")
@@ -133,7 +146,7 @@ def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime
     job, attempt = claimed.job, claimed.attempt
     _close_attempt(attempt, Attempt.Outcome.ACCEPTED, now, taken.trace_id, taken.remote_id)
     note_charge(job, taken.remote_id, taken.charged)
-    note_success(job.pool)
+    note_success(job.pool, attempt.started_at)
     # A call that came before the answer: the task may have ended already.
     called_at = Attempt.objects.values_list("hint_due_at", flat=True).get(pk=attempt.pk)
     changes: dict[str, Any] = {
@@ -154,18 +167,31 @@ def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime
 def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:
     job = claimed.job
     if isinstance(failure, FileGone):
-        if _forget_files(job) and job.step_failures < _GONE_TRIES:
-            _return_to_ready(job, failure, now, step_failures=job.step_failures + 1)
+        gone = Attempt.objects.filter(
+            job=job, outcome=Attempt.Outcome.NOT_TAKEN, error_code=failure.code[:40]
+        ).count()
+        if _forget_files(job, failure) and gone <= _GONE_TRIES:
+            _return_to_ready(job, failure, now)
             return
         _refuse(claimed, Refused(failure.message, code=failure.code), now)
         return
     note_failure(job.pool, failure, now)
     # Behind the jobs that wait already: the one place that is open next is for another's try.
+    tries, pause = job.step_failures, _STEP_BACK
+    if isinstance(failure, TooSoon):
+        pause = max(pause, failure.retry_after or 0)
+    if may_be_its_own(failure):
+        tries += 1
+        pause = pause_after(tries)
+        if tries >= MOST_TRIES:
+            _refuse(claimed, tried_too_often(failure), now)
+            return
     _return_to_ready(
         job,
         failure,
         now,
-        due_at=now + seconds(_STEP_BACK),
+        due_at=now + seconds(pause),
+        step_failures=tries,
         error=failure.message[:300],
         error_code=failure.code[:40],
     )
@@ -230,10 +256,13 @@ def _is_still_unknown(job: Job) -> bool:
     return True
 
 
-def _forget_files(job: Job) -> int:
+def _forget_files(job: Job, failure: FileGone) -> int:
     inputs = JobInput.objects.filter(job=job, asset__isnull=False)
     keys = list(inputs.values_list("file_key", flat=True))
     ProviderFile.objects.filter(account_id=job.account_id, file_key__in=keys).delete()
+    if failure.code == _COPY_GONE:  # Whichever it was: making the others anew costs little.
+        for key in keys:
+            forget_copy(key)
     return inputs.update(file_key="")
 
 

@@ -29,6 +29,8 @@ class Timing:
     # A job that the provider never took, or fell silent about, gives its credits back after a week.
     hold_age: float = 7 * 24 * HOUR
     unknown_age: float = 24 * HOUR
+    # After the first "no such task" for one that runs; twice as long after the second.
+    not_found: float = 10.0
     lost_probe: float = 600.0
     # 24 hours of answered probes; a provider that is down answers none and costs no job.
     lost_probes: int = 144
@@ -50,9 +52,12 @@ def seconds(amount: float) -> timedelta:
     return timedelta(seconds=amount)
 
 
-def back_off(failures: int, *, first: float, most: float) -> float:
-    """Seconds before the next try: doubles with every failure in a row, from `first` to `most`."""
-    return float(min(most, first * 2 ** min(max(failures, 0), 20)))
+def back_off(failures: int, *, first: float, most: float, factor: int = 2) -> float:
+    """Seconds before the next try: `factor` times as long with every failure in a row.
+
+    From `first` to `most`, however many failures there were.
+    """
+    return float(min(most, first * factor ** min(max(failures, 0), 20)))
 
 
 def poll_interval(age: float, floor: float) -> float:

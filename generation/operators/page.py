@@ -79,6 +79,7 @@ def read_page(at: datetime) -> Page:
     for account in accounts:
         source = source_of(account)
         is_current = account.pk in in_use
+        lines = tuple(pools.get(account.pk, ()))
         sections.append(
             Section(
                 account=account,
@@ -90,12 +91,13 @@ def read_page(at: datetime) -> Page:
                     sandbox=settings.SANDBOX,
                     source=source,
                     paused_by=paused.get(str(account)),
+                    waiting=(sum(one.waiting for one in lines), sum(one.held for one in lines)),
                     at=at,
                 ),
                 breaker=breaker_of(account, at),
                 is_closed=account.closed_until is not None and account.closed_until > at,
                 key=key_facts(account, source),
-                pools=tuple(pools.get(account.pk, ())),
+                pools=lines,
                 outcomes=ended.get(account.pk, Outcomes()),
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, CharField, Count, F, Min, Q, Value, When
+from django.db.models import Case, CharField, Count, F, Min, Q, Sum, Value, When
 from django.utils.translation import gettext as _
 
 from generation.models import Attempt, Job, Pool, ProviderAccount, State
@@ -31,12 +31,17 @@ _BAD = frozenset({Attempt.Outcome.NOT_TAKEN, Attempt.Outcome.REFUSED, Attempt.Ou
 
 @dataclass(frozen=True, slots=True)
 class PoolLine:
-    """One pool now. `counts` are jobs by the states of `UNFINISHED`."""
+    """One pool now. `counts` are jobs by the states of `UNFINISHED`.
+
+    `waiting` of them were not sent yet, and hold `held` credits of their teams.
+    """
 
     name: str
     slots: int
     in_use: int
     counts: tuple[int, ...]
+    waiting: int
+    held: int
     oldest_waiting: datetime | None
     busy_until: datetime | None
 
@@ -78,16 +83,22 @@ def pool_lines(accounts: Sequence[ProviderAccount], at: datetime) -> dict[int, l
         .filter(account__in=accounts)
         .order_by()
         .values("pool", "state")
-        .annotate(jobs=Count("pk"), places=Count("slot"), oldest=Min("created_at"))
+        .annotate(
+            jobs=Count("pk"), places=Count("slot"), oldest=Min("created_at"), held=Sum("price")
+        )
     )
     counts: dict[tuple[int, str], int] = {}
     places: dict[int, int] = defaultdict(int)
+    waiting: dict[int, int] = defaultdict(int)
+    held: dict[int, int] = defaultdict(int)
     oldest: dict[int, datetime] = {}
     for row in rows:
         pool_id, state = row["pool"], row["state"]
         counts[pool_id, state] = row["jobs"]
         places[pool_id] += row["places"]
         if state in WAITING:
+            waiting[pool_id] += row["jobs"]
+            held[pool_id] += row["held"]
             oldest[pool_id] = min(oldest.get(pool_id, row["oldest"]), row["oldest"])
     lines: dict[int, list[PoolLine]] = defaultdict(list)
     for pool in Pool.objects.filter(account__in=accounts).order_by("name"):
@@ -97,6 +108,8 @@ def pool_lines(accounts: Sequence[ProviderAccount], at: datetime) -> dict[int, l
             slots=pool.slots,
             in_use=places[pool.pk],
             counts=tuple(counts.get((pool.pk, state), 0) for state in UNFINISHED),
+            waiting=waiting[pool.pk],
+            held=held[pool.pk],
             oldest_waiting=oldest.get(pool.pk),
             busy_until=busy,
         )

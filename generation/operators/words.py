@@ -49,16 +49,15 @@ def standing_of(
     sandbox: bool,
     source: KeyFrom,
     paused_by: tuple[str, datetime] | None,
+    waiting: tuple[int, int],
     at: datetime,
 ) -> Standing:
-    """The one sentence about an account. `paused_by` is who paused it and when, if that is known."""
+    """The words about an account. `paused_by` is who paused it and when, if that is known.
+
+    `waiting` are its jobs that were not sent yet, and the credits that they hold.
+    """
     if not is_current:
-        return Standing(
-            "quiet",
-            _("Gets no new jobs: the sandbox stands in for it (SANDBOX=0 ends that).")
-            if sandbox and not account.is_sandbox
-            else _("Gets no new jobs: the settings name another address."),
-        )
+        return _not_current(account, sandbox, *waiting)
     if source is KeyFrom.NOWHERE:
         return Standing("bad", _("Takes no jobs: there is no key."))
     if source is KeyFrom.UNREADABLE:
@@ -78,6 +77,26 @@ def standing_of(
         reason = {"reason": account.closed_reason}
         return Standing("warning", _("The next job tries it alone. Last time: %(reason)s") % reason)
     return Standing("good", _("Takes jobs."))
+
+
+def _not_current(account: ProviderAccount, sandbox: bool, jobs: int, held: int) -> Standing:
+    why = (
+        _("Gets no new jobs: the sandbox stands in for it (SANDBOX=0 ends that).")
+        if sandbox and not account.is_sandbox
+        else _("Gets no new jobs: SANDBOX=0 takes the live accounts.")
+        if account.is_sandbox
+        else _("Gets no new jobs: the settings name another address.")
+    )
+    if not jobs:
+        return Standing("quiet", why)
+    left = ngettext(
+        "%(n)d job from before waits for it and holds %(held)d credits: nothing is sent, and the "
+        "credits come back a week after its launch, or when it is cancelled.",
+        "%(n)d jobs from before wait for it and hold %(held)d credits: nothing is sent, and the "
+        "credits come back a week after their launch, or when they are cancelled.",
+        jobs,
+    ) % {"n": jobs, "held": held}
+    return Standing("warning", f"{why} {left}")
 
 
 def breaker_of(account: ProviderAccount, at: datetime) -> str:

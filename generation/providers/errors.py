@@ -35,6 +35,13 @@ class Busy(NotTaken):
     """
 
 
+class TooSoon(NotTaken):
+    """Kept back by a rate of ours, so nothing was sent: says nothing about the provider or the job.
+
+    `retry_after` is set always.
+    """
+
+
 class Unreachable(NotTaken):
     """No connection could be made, or a repeatable read failed in passing."""
 

@@ -42,6 +42,13 @@ def current_account(provider: str = SELLERPIC) -> ProviderAccount:
     return account
 
 
+def is_current(account: ProviderAccount) -> bool:
+    """Whether new jobs go to the account, as the settings say. No query."""
+    if settings.SANDBOX or account.is_sandbox:
+        return bool(settings.SANDBOX) and account.is_sandbox
+    return account.base_url == _live_address(account.provider)
+
+
 def prepare_accounts() -> list[ProviderAccount]:
     """Make the rows of all accounts that the settings name, so that keys can be written for them.
 
@@ -143,9 +150,14 @@ def _pools(provider: str) -> dict[str, dict[str, float]]:
     }
 
 
+def _live_address(provider: str) -> str:
+    return str(settings.FASHN_BASE_URL if provider == FASHN else settings.SELLERPIC_BASE_URL)
+
+
 def _live_account(provider: str) -> ProviderAccount:
-    base_url = settings.FASHN_BASE_URL if provider == FASHN else settings.SELLERPIC_BASE_URL
-    account, _ = ProviderAccount.objects.get_or_create(provider=provider, base_url=base_url)
+    account, _ = ProviderAccount.objects.get_or_create(
+        provider=provider, base_url=_live_address(provider)
+    )
     return account
 
 

@@ -1,4 +1,4 @@
-"""Operators are told once that a provider takes no jobs until they act."""
+"""Operators are told that a provider takes no jobs until they act, and not too often."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def fail(db, settings):
         AccountClosed("FASHN refuses the key.", code="UnauthorizedAccess"),
     ],
 )
-def test_one_mail_for_each_row_of_closings(fail, mailoutbox, failure):
+def test_one_mail_in_six_hours_for_closings_of_one_kind(fail, mailoutbox, failure):
     make_user("staff@example.com", is_staff=True)
     fail(failure)
     fail(failure)
@@ -49,9 +49,28 @@ def test_one_mail_for_each_row_of_closings(fail, mailoutbox, failure):
     assert mail.body.startswith(failure.message)
     assert "no team is charged" in mail.body
 
-    note_success(Pool.objects.select_related("account").get(account__provider="fashn"))
+    pool = Pool.objects.select_related("account").get(account__provider="fashn")
+    for _ in range(5):
+        note_success(pool, pool.account.closed_until + timedelta(hours=1))
+        fail(failure)
+        pool.account.refresh_from_db()
+    assert len(mailoutbox) == 1
+
+    ProviderAccount.objects.update(alerted_at=pool.account.alerted_at - timedelta(hours=7))
     fail(failure)
     assert len(mailoutbox) == 2
+
+
+def test_another_reason_is_told_at_once(fail, mailoutbox):
+    make_user("staff@example.com", is_staff=True)
+    fail(OutOfCredits("No credits.", code="OutOfCredits"))
+    fail(AccountClosed("FASHN refuses the key.", code="UnauthorizedAccess"))
+    fail(AccountClosed("FASHN refuses the key.", code="UnauthorizedAccess"))
+
+    assert [mail.body.partition("\n")[0] for mail in mailoutbox] == [
+        "No credits.",
+        "FASHN refuses the key.",
+    ]
 
 
 def test_a_provider_that_is_away_or_full_is_no_reason_to_write(fail, mailoutbox):

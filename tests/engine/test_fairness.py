@@ -11,6 +11,7 @@ from generation.engine.timing import Timing
 from generation.models import Job, JobInput, Pool, ProviderFile
 from generation.providers.errors import Unreachable
 from generation.transitions import advance
+from tests.engine.fashn import launch_fashn
 from tests.factories import launch_swap, make_photo, make_presets, make_product, make_team
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +136,40 @@ def test_one_submit_tries_a_closed_account_whatever_its_pools(launch):
 
     assert len(tried) == 1
     assert claim_to_submit(at + timedelta(seconds=5), TIMING) == []
+
+
+def test_a_lowered_limit_is_kept_while_jobs_run_in_higher_places(launch, settings):
+    settings.SELLERPIC_SLOTS = 6
+    team = make_team(credits_=100)
+    jobs = [launch(team) for _ in range(12)]
+    assert claimed_in_order() == jobs[:6]
+    Job.objects.filter(slot__lt=3).update(state="collecting", slot=None)
+    settings.SELLERPIC_SLOTS = 4
+    Pool.objects.filter(name="general").update(slots=4)
+
+    assert claimed_in_order() == [jobs[6]]
+    assert Job.objects.filter(slot__isnull=False).count() == 4
+    Pool.objects.filter(name="general").update(slots=2)
+    assert claimed_in_order() == []
+
+
+def test_a_prepared_batch_does_not_keep_a_person_waiting(launch, settings):
+    settings.SELLERPIC_SLOTS = 3
+    team = make_team(credits_=100)
+    for _ in range(3):
+        launch(team, is_batch=True)
+    batch = launch(team, is_batch=True, ready=False)
+    people = [launch(team, ready=False) for _ in range(4)]
+
+    assert claim_to_prepare(now(), TIMING, 10) == people[:3]
+    batch.refresh_from_db()
+    assert batch.state == "queued"
+
+
+def test_each_account_has_a_room_of_its_own_for_preparations(launch):
+    team = make_team(credits_=100)
+    jobs = [launch(team, ready=False) for _ in range(3)]
+    photo = jobs[0].inputs.get(name="model_image").asset
+    other = launch_fashn(team, photo=photo)
+
+    assert claim_to_prepare(now(), TIMING, 2, {jobs[0].account_id: 1}) == [jobs[0], other]

@@ -188,7 +188,11 @@ def test_an_account_without_credits_waits_and_its_operators_are_told_once(
     ProviderAccount.objects.update(closed_until=now())
     wait_for_state(job, "succeeded")
     account = ProviderAccount.objects.get(provider="fashn")
-    assert (account.alerted_at, account.closed_streak, account.closed_code) == (None, 0, "")
+    assert (account.alerted_code, account.closed_streak, account.closed_code) == (
+        "OutOfCredits",
+        0,
+        "",
+    )
     assert OutgoingMail.objects.count() == 1
 
 

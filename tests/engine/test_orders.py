@@ -16,14 +16,15 @@ from generation.engine.context import Context
 from generation.engine.links import links_or_data
 from generation.engine.prepare import prepare_job
 from generation.engine.submit import submit_job
+from generation.engine.sweep import sweep_jobs
 from generation.engine.threads import Threads
 from generation.engine.timing import Timing
-from generation.models import Attempt, Job, Pool
+from generation.models import Attempt, Job, Pool, ProviderFile
 from generation.providers.base import Submitted
 from generation.transitions import advance
 from tests.engine.conftest import spent
 from tests.engine.fashn import launch_fashn
-from tests.factories import make_mask, make_photo, make_product
+from tests.factories import launch_swap, make_mask, make_photo, make_product
 
 TIMING = Timing(order=0.3)
 
@@ -86,6 +87,13 @@ def sent(job, tmp_path, provider=None):
     do(submit_job, claimed, provider, tmp_path)
     job.refresh_from_db()
     return provider
+
+
+def fitted_again(job, tmp_path):
+    """After the files of its copies were forgotten."""
+    assert claim_to_submit(now(), TIMING) == []
+    sweep_jobs(now(), TIMING)
+    return prepared(job, tmp_path)
 
 
 def edit(team, photo):
@@ -221,6 +229,67 @@ def test_a_copy_that_is_gone_is_made_again(team, photo, tmp_path):
     assert job.inputs.get(name="model_image").file_key == ""
     assert claim_to_submit(now(), TIMING) == []
     assert Job.objects.get(pk=job.pk).state == "preparing"
+
+
+def test_a_copy_whose_file_is_lost_is_fitted_anew(team, photo, tmp_path):
+    job = prepared(launch_fashn(team, photo=photo), tmp_path)
+    copy = photo.renditions.get(purpose__startswith="send-")
+    storage().delete(copy.key)
+    assert sent(job, tmp_path).orders == []
+    assert not photo.renditions.filter(pk=copy.pk).exists(), "nobody shall believe the row again"
+
+    job = fitted_again(job, tmp_path)
+
+    assert len(sent(job, tmp_path).orders) == 1
+    assert job.state == "running"
+    assert list(job.attempts.values_list("outcome", "error_code")) == [
+        ("not_taken", "copy_gone"),
+        ("accepted", ""),
+    ]
+
+
+def test_a_lost_copy_is_fitted_anew_before_it_is_uploaded(team, photo, tmp_path):
+    uploaded = []
+
+    class Uploads(Taker):
+        async def upload(self, path, *, content_type):
+            uploaded.append(path.read_bytes())
+            return f"KEY-{len(uploaded)}"
+
+    job = launch_swap(team, photo=photo)
+    [claimed] = claim_to_prepare(now(), TIMING, 1)
+    do(prepare_job, claimed, Uploads(), tmp_path)
+    storage().delete(photo.renditions.get(purpose__startswith="send-").key)
+    ProviderFile.objects.all().delete()
+    again = launch_swap(team, photo=photo)
+    [claimed] = claim_to_prepare(now(), TIMING, 1)
+
+    do(prepare_job, claimed, Uploads(), tmp_path)
+
+    assert claimed == again
+    assert {one.state for one in Job.objects.filter(pk__in=[job.pk, again.pk])} == {"ready"}
+    assert again.inputs.get(name="model_image").file_key == "KEY-2"
+    assert uploaded[0] == uploaded[1]
+
+
+def test_pictures_that_lost_their_links_are_fitted_to_one_request(
+    team, photo, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as public:
+        public.setattr(prepare, "has_public_links", lambda: True)
+        job = prepared(edit(team, photo), tmp_path)
+    keys = job.inputs.exclude(file_key="").values_list("file_key", flat=True)
+    limit = sum(copy.bytes for copy in Rendition.objects.filter(key__in=list(keys))) - 1
+    monkeypatch.setattr(prepare, "BODY_BYTES", limit)
+    monkeypatch.setattr(links, "BODY_BYTES", limit)
+    assert sent(job, tmp_path).orders == []
+    assert (job.state, job.attempts.get().error_code) == ("ready", "too_large")
+    assert Pool.objects.get(pk=job.pool_id).busy_until is None
+
+    job = fitted_again(job, tmp_path)
+
+    assert len(sent(job, tmp_path).orders) == 1
+    assert job.state == "running"
 
 
 def test_an_order_that_can_never_be_made_comes_to_an_end(team, photo, tmp_path, monkeypatch):

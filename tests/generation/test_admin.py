@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from generation.models import Attempt, Job
+from generation.models import Attempt, Job, JobEvent
 from generation.transitions import advance
 from teams.models import AuditEntry, CreditAccount, User
 from tests.factories import deliver_swap, launch_swap, make_team
@@ -56,6 +56,27 @@ def test_a_job_is_shown_with_its_offer_seed_ids_and_history(client, operator, un
     for path in (f"job/{unknown.pk}/change/", "attempt/", f"attempt/{attempt.pk}/change/"):
         html = client.get(f"/admin/generation/{path}").content.decode()
         assert "token-of-the-webhook" not in html, path
+
+
+def test_of_a_very_long_history_the_first_and_the_newest_rows_are_shown(client, operator, unknown):
+    JobEvent.objects.bulk_create(
+        JobEvent(job=unknown, before="ready", state="ready", note=f"Step {number}.")
+        for number in range(1, 301)
+    )
+    Attempt.objects.bulk_create(
+        Attempt(job=unknown, number=number, request_hash="x", error=f"Refusal {number}.")
+        for number in range(2, 102)
+    )
+    client.force_login(operator)
+
+    page = client.get(f"/admin/generation/job/{unknown.pk}/change/").content.decode()
+
+    steps = [int(number) for number in re.findall(r"Step (\d+)\.", page)]
+    assert steps == [1, 2, *range(256, 301)]
+    assert "253 rows between the first and the newest ones are left out." in page
+    attempts = [int(number) for number in re.findall(r"Refusal (\d+)\.", page)]
+    assert attempts == [2, 3, 4, 5, *range(57, 102)]
+    assert "51 rows between the first and the newest ones are left out." in page
 
 
 def test_the_operator_gives_up_an_unknown_job(client, operator, unknown):

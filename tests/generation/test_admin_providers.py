@@ -42,6 +42,25 @@ def test_the_sandbox_stands_in_for_accounts_without_a_key(read):
     assert "No worker is running" in text
 
 
+def test_jobs_that_wait_for_an_account_without_new_jobs_are_counted_with_their_credits(
+    read, settings
+):
+    team = make_team(credits_=100)
+    photo = make_photo(make_product(team), size=(240, 300))
+    for _ in range(3):
+        launch_swap(team, photo=photo)
+    assert "SellerPic, sandbox Takes jobs." in read()
+
+    settings.SANDBOX = False
+
+    assert (
+        "SellerPic, sandbox Gets no new jobs: SANDBOX=0 takes the live accounts. 3 jobs from before "
+        "wait for it and hold 12 credits: nothing is sent, and the credits come back a week after "
+        "their launch, or when they are cancelled."
+    ) in read()
+    assert "FASHN, sandbox Gets no new jobs: SANDBOX=0 takes the live accounts. Address" in read()
+
+
 def test_a_key_of_the_environment_wins_and_the_page_says_so(read, live, settings):
     live.encrypted_key, live.key_set_at = encrypt("sp-stored"), now()
     live.save()

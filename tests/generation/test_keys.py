@@ -139,7 +139,7 @@ def test_what_the_provider_says_to_the_key_is_kept_in_mind(account):
     assert account.key_refused_at is None, "who counts credits has taken the key"
 
     note_failure(pool, AccountClosed("SellerPic refuses the key.", code="http_401"), now())
-    note_success(pool)
+    note_success(pool, now() + timedelta(hours=1))
     account.refresh_from_db()
     assert (account.key_refused_at, account.closed_streak) == (None, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from catalog.services import archive_product
-from generation.models import Attempt, Job, ProviderAccount, State
+from generation.models import Attempt, Job, JobEvent, ProviderAccount, State
 from generation.transitions import advance
 from generation.views.queue import EPOCH, MICROSECOND
 from generation.views.rows import job_rows, jobs_for_rows
@@ -291,6 +292,39 @@ def test_the_job_page_shows_its_history_and_the_ledger_rows_of_this_job(team, cl
     ]
     assert "The missing result was not charged." in page.text
     assert page.context["steps"][-1][2].state == State.PARTIAL
+
+
+def test_of_a_very_long_history_the_beginning_and_the_end_are_shown(team, client, count_queries):
+    job = launch_swap(team)
+    page = address(team, "job_detail", job.pk)
+    few = count_queries(lambda: client.get(page))
+    start = job.events.get().at
+    JobEvent.objects.bulk_create(
+        JobEvent(
+            job=job,
+            before="submitting",
+            state="ready",
+            note=f"Put back {number}.",
+            at=start + timedelta(seconds=number),
+        )
+        for number in range(1, 1001)
+    )
+    Attempt.objects.bulk_create(
+        Attempt(job=job, number=number, request_hash="x", error=f"Refusal {number}.")
+        for number in range(1, 501)
+    )
+    Job.objects.update(attempt_count=500)
+
+    answer = client.get(page)
+
+    shown = [int(number) for number in re.findall(r"Put back (\d+)\.", answer.text)]
+    assert shown == [1, 2, 3, 4, *range(961, 1001)]
+    told = answer.text.index("956 steps between are left out.")
+    assert answer.text.index("Put back 4.") < told < answer.text.index("Put back 961.")
+    attempts = [int(number) for number in re.findall(r"Refusal (\d+)\.", answer.text)]
+    assert attempts == list(range(481, 501))
+    assert "480 earlier attempts are left out." in answer.text
+    assert count_queries(lambda: client.get(page)) <= few + 2
 
 
 def test_trace_ids_are_for_admins(team, client):
