@@ -16,9 +16,10 @@ from celery.worker import WorkController
 from generation import engine as package
 from generation.engine.bootstep import EngineStep
 from generation.engine.engine import Engine
-from generation.models import EngineLease
+from generation.models import EngineLease, Job
 from tests.engine.conftest import QUICK, wait_for_state, wait_until
-from tests.factories import launch_swap
+from tests.engine.fashn import launch_fashn
+from tests.factories import launch_swap, make_photo, make_product
 
 
 def test_an_engine_that_cannot_start_says_so_and_can_be_stopped(tmp_path, settings):
@@ -109,6 +110,19 @@ def test_a_leftover_that_another_worker_removes_first_does_no_harm(
     wait_until(lambda: engine.is_active)
     own = [path for path in (tmp_path / "scratch").glob("engine-*") if path.is_dir()]
     assert len(own) == 1, "it has a folder of its own beside the leftover"
+
+
+def test_a_provider_that_hangs_holds_up_no_other(sandbox, start_engine, team, monkeypatch):
+    monkeypatch.setattr("generation.engine.engine.POLLING_AT_ONCE", 1)
+    sandbox.plan("slow", on="status", seconds=5, times=None, provider="sellerpic")
+    photo = make_photo(make_product(team), size=(240, 300), with_renditions=False)
+    hanging = [launch_swap(team, photo=photo, model=sandbox.model()) for _ in range(2)]
+    start_engine(timing=replace(QUICK, drain=0.1))
+    wait_until(lambda: sandbox.stats()["calls"].get("status"))
+
+    wait_for_state(launch_fashn(team, photo=photo), "succeeded")
+
+    assert {Job.objects.get(pk=job.pk).state for job in hanging} == {"running"}
 
 
 # --- Within a worker ------------------------------------------------------------------------------
