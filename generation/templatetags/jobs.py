@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from catalog.storage import storage
 from generation.engine.breaker import closed_accounts
 from generation.models import Decision, JobEvent, Output, Preset, State
-from generation.providers.registry import LABELS
+from generation.providers.registry import LABELS, is_current
 from teams.models import Team
 from teams.templatetags.ui import icon
 
@@ -33,10 +33,17 @@ def preset_url(preset: Preset) -> str:
 
 
 @register.simple_tag
-def closed_providers(team: Team) -> list[str]:
-    """Names of the providers that take no jobs now while jobs of the team wait for them."""
-    names = {LABELS.get(account.provider, account.provider) for account in closed_accounts(team)}
-    return sorted(names)
+def closed_providers(team: Team) -> list[tuple[str, bool]]:
+    """Names of the providers that take no jobs now while jobs of the team wait for them.
+
+    With each whether they go on by themselves: not those of an account that the settings left.
+    """
+    return sorted(
+        {
+            (LABELS.get(account.provider, account.provider), is_current(account))
+            for account in closed_accounts(team)
+        }
+    )
 
 
 @register.filter

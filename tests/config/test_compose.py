@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from config.management.commands.worker import DRAIN_SECONDS
+from generation.engine.timing import Timing
 
 ROOT = Path(__file__).parents[2]
 FILE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -47,6 +48,12 @@ def test_what_has_to_be_set_stops_the_start_when_it_is_not():
 
     for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "S3_SECRET_ACCESS_KEY"):
         assert f"${{{name}:?" in text
+
+
+def test_a_worker_that_is_told_to_stop_waits_for_a_whole_paid_request():
+    timing = Timing()
+
+    assert DRAIN_SECONDS == timing.order + timing.submit + timing.drain + 5 == 125
 
 
 def test_a_worker_gets_the_time_that_it_takes_to_end():

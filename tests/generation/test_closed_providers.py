@@ -56,6 +56,16 @@ def test_the_queue_says_that_jobs_wait_for_a_closed_provider(client, team, state
     assert (WAITS in page(client, team, "queue")) is is_told
 
 
+def test_the_queue_says_that_jobs_of_a_former_account_are_not_sent(client, team, settings):
+    launch_swap(team)
+    settings.SANDBOX = False
+
+    text = page(client, team, "queue")
+
+    assert "Jobs of yours wait for SellerPic as it was set up before, and are not sent" in text
+    assert WAITS not in text
+
+
 def test_a_team_without_waiting_jobs_is_told_nothing_in_the_queue(client, team):
     launch_swap(make_team())
     assert advance(launch_swap(team), "queued", "submitting", slot=0)
