@@ -366,6 +366,11 @@ if SELLERPIC_UPLOAD_VERSION not in {"1.0.0", "1.0.1"}:
     )
 #: Seconds between two status checks of one task [vendor page: 60]. The sandbox has no such floor.
 SELLERPIC_MIN_POLL_SECONDS = env.float("SELLERPIC_MIN_POLL_SECONDS", 1.0 if SANDBOX else 60.0)
+#: Calls to SellerPic a second on average, uploads and submits ahead of all others; 0: no limit of
+#: ours. ASSUMED: SellerPic documents no rate. The sandbox has none.
+SELLERPIC_REQUESTS_PER_SECOND = env.float("SELLERPIC_REQUESTS_PER_SECOND", 5.0)
+#: What SellerPic's error codes mean, such as 12345=busy. Its documentation lists one code alone.
+SELLERPIC_CODES: list[str] = env.list("SELLERPIC_CODES", [])
 FASHN_BASE_URL = env.str("FASHN_BASE_URL", "https://api.fashn.ai").rstrip("/")
 #: Hosts that FASHN's results may be fetched from [vendor page].
 FASHN_FILE_HOSTS = env.list("FASHN_FILE_HOSTS", ["cdn.fashn.ai"])

@@ -104,6 +104,42 @@ def results_may_be_fetched(
 
 
 @checks.register
+def keys_can_be_sent(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """Keys of the environment have a form that a header takes; no other is ever sent."""
+    from generation.providers.keys import SETTINGS, environment_key
+
+    return [
+        checks.Error(
+            f"{name} is no key: it holds blanks, line breaks or letters that no key has.",
+            hint="Write the key alone, on one line.",
+            id="generation.E004",
+        )
+        for provider, name in SETTINGS.items()
+        if getattr(settings, name) and not environment_key(provider)
+    ]
+
+
+@checks.register
+def codes_have_meanings(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """What SELLERPIC_CODES says can be understood."""
+    from generation.providers.sellerpic_answers import MEANINGS, meanings_of
+
+    _found, faulty = meanings_of(settings.SELLERPIC_CODES)
+    return [
+        checks.Error(
+            f"SELLERPIC_CODES says nothing by {entry[:60]!r}.",
+            hint=f"Write a code and its meaning, 12345=busy, out of: {', '.join(MEANINGS)}.",
+            id="generation.E005",
+        )
+        for entry in faulty
+    ]
+
+
+@checks.register
 def secrets_are_long(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[checks.CheckMessage]:

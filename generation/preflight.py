@@ -14,7 +14,7 @@ from catalog.models import Asset, Product
 from catalog.services import check_mask
 from catalog.storage import StorageError
 from generation.models import Preset, ProviderAccount
-from generation.operations import Input, InputKind, Offer, Option, OptionKind
+from generation.operations import Ask, Input, InputKind, Offer, Option, OptionKind
 from teams.models import Team
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -68,6 +68,18 @@ def check_inputs(
             continue
         if entry.kind is InputKind.MASK and (fault := _mask_fault(mask, picture)):
             raise LaunchRefused(fault, entry.name)
+
+
+def check_together(
+    offer: Offer, inputs: Mapping[str, Asset | Preset], options: Mapping[str, Any]
+) -> None:
+    """Raise LaunchRefused where checked inputs and options are each fine and do not go together."""
+    if offer.check is None:
+        return
+    pictures = {name: value for name, value in inputs.items() if isinstance(value, Asset)}
+    sizes = {name: (picture.width, picture.height) for name, picture in pictures.items()}
+    if fault := offer.check(Ask(options, frozenset(inputs)), sizes):
+        raise LaunchRefused(fault.sentence, fault.field)
 
 
 def _mask_fault(mask: Asset, picture: Asset) -> str:

@@ -3,6 +3,7 @@
 from generation.operations.table import OPERATIONS
 from generation.operations.types import (
     Ask,
+    Fault,
     Fit,
     Input,
     InputKind,
@@ -17,6 +18,7 @@ from generation.operations.types import (
 __all__ = [
     "OPERATIONS",
     "Ask",
+    "Fault",
     "Fit",
     "Input",
     "InputKind",

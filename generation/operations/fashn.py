@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from generation.operations import prices
 from generation.operations.types import (
+    Ask,
+    Fault,
     Fit,
     Input,
     InputKind,
@@ -20,6 +23,7 @@ from generation.operations.types import (
     OptionKind,
     Price,
     Result,
+    Sizes,
     Text,
 )
 
@@ -29,6 +33,7 @@ POOL = "all"
 # Longest side 2000 pixels is advised for 1k outputs. ASSUMED: no byte limit is published.
 _FIT = Fit(max_bytes=3 * 1024 * 1024, max_side=2000, min_side=200)
 
+_SAME_SHAPE = 0.02
 _RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16")
 _MODES: dict[str, Text] = {"fast": _("Fast"), "balanced": _("Balanced"), "quality": _("Quality")}
 
@@ -233,7 +238,7 @@ MODEL_CREATE = _offer(
         _FACE,
     ),
     options=(_NEEDED_PROMPT, _ratio(*_RATIOS, default="1:1"), *_SIZED, _FACE_MODE),
-    price=prices.fashn_image("model-create", with_face=True),
+    price=prices.fashn_image("model-create", with_face=True, face_size="2k"),
 )
 
 FACE_TO_MODEL = _offer(
@@ -258,11 +263,37 @@ EDIT = _offer(
     price=prices.fashn_image("edit"),
 )
 
+
+def _another_shape(ask: Ask, sizes: Sizes) -> Fault | None:
+    """FASHN refuses a shape that the picture has already, within 2 % [vendor page]."""
+    width, height = (float(side) for side in str(ask.options["aspect_ratio"]).split(":"))
+    wanted = width / height
+    have = sizes["image"][0] / sizes["image"][1]
+    if abs(have - wanted) > _SAME_SHAPE * wanted:
+        return None
+    return Fault(
+        "aspect_ratio",
+        gettext("The picture has the shape %(shape)s already. Choose another one.")
+        % {"shape": ask.options["aspect_ratio"]},
+    )
+
+
+def _last_picture_is_sharp(ask: Ask, sizes: Sizes) -> Fault | None:
+    """FASHN takes a last picture with 1080p alone [vendor page]."""
+    if "end_image" not in sizes or ask.options.get("resolution") == "1080p":
+        return None
+    return Fault(
+        "resolution",
+        gettext("A last picture goes with 1080p alone. Choose that size, or leave it out."),
+    )
+
+
 REFRAME = _offer(
     "reframe",
     inputs=(_IMAGE,),
     options=(_ratio(*_RATIOS, required=True, default="4:5"), *_SIZED),
     price=prices.fashn_image("reframe"),
+    check=_another_shape,
 )
 
 REMOVE_BACKGROUND = _offer(
@@ -309,4 +340,5 @@ VIDEO_OF_IMAGE = _offer(
     price=prices.fashn_video(),
     result=Result.VIDEO,
     typical_seconds=240,
+    check=_last_picture_is_sharp,
 )

@@ -43,9 +43,12 @@ def fashn_flat(unit: int, source: str) -> Price:
     return Price(_FASHN, f"FASHN, {source}", lambda ask: unit)
 
 
-def fashn_image(source: str, *, with_face: bool = False) -> Price:
-    """FASHN's table by mode and resolution, and 3 more with a face reference where that counts."""
-    return Price(_FASHN, f"FASHN, {source}", _fashn_unit(with_face))
+def fashn_image(source: str, *, with_face: bool = False, face_size: str = "") -> Price:
+    """FASHN's table by mode and resolution, and 3 more with a face reference where that counts.
+
+    `face_size` is the largest resolution that is drawn, and sent, with a face reference.
+    """
+    return Price(_FASHN, f"FASHN, {source}", _fashn_unit(with_face, face_size))
 
 
 def fashn_video() -> Price:
@@ -59,12 +62,16 @@ def fashn_video() -> Price:
     )
 
 
-def _fashn_unit(with_face: bool) -> Unit:
+def _fashn_unit(with_face: bool, face_size: str) -> Unit:
     def unit(ask: Ask) -> int:
         # Both are always sent: what FASHN bills when they are left out has changed before.
         mode = str(ask.options.get("generation_mode", "fast"))
         size = str(ask.options.get("resolution", "1k"))
-        face = _FACE_REFERENCE if with_face and "face_reference" in ask.inputs else 0
-        return _PER_IMAGE[mode][size] + face
+        if not (with_face and "face_reference" in ask.inputs):
+            return _PER_IMAGE[mode][size]
+        price = _PER_IMAGE[mode][size]
+        if face_size:
+            price = min(price, _PER_IMAGE[mode][face_size])
+        return price + _FACE_REFERENCE
 
     return unit

@@ -62,6 +62,7 @@ SWAP_MODEL = Offer(
     # ASSUMED from the older page's "1 per successful image".
     price=prices.sellerpic(2, "Swap Fashion Model"),
     fit=_FIT,
+    assumed=_("2 credits for one delivered result; the page tells 4 for two"),
 )
 
 TRY_ON_APPAREL = tuple(
@@ -76,6 +77,7 @@ TRY_ON_APPAREL = tuple(
         outputs=4,
         price=prices.sellerpic(1, "Try-On (Apparel)"),
         fit=_FIT,
+        assumed=_("form of the request; its page was never read"),
     )
     for part, label in (
         ("top", _("SellerPic, top")),
@@ -114,6 +116,7 @@ INSTRUCT_EDIT = Offer(
     outputs=1,  # ASSUMED: the page names 1 credit and no number of images.
     price=prices.sellerpic(1, "Instruct Edit"),
     fit=_EDIT_FIT,
+    assumed=_("one result; the page tells 1 credit and no number"),
 )
 
 

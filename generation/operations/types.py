@@ -128,12 +128,28 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """Why inputs and options do not go together. `field` is the one to change."""
+
+    field: str
+    sentence: str
+
+
+Sizes = Mapping[str, tuple[int, int]]
+"""Width and height in pixels of the pictures that are given, by the name of their input."""
+Check = Callable[["Ask", Sizes], Fault | None]
+"""Looks at what single inputs and options do not show; None: nothing is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One provider's way to do an operation.
 
     `task` is the provider's own name of it, `constants` are options that the offer fixes, `outputs`
     is the number of results or the name of the option that tells it. What is not `is_confirmed` was
-    never read on a page of the vendor, and is offered on a live account by a setting only.
+    never read on a page of the vendor, and is offered on a live account by a setting only. `assumed`
+    says to operators which single figure or key of a confirmed one no page tells; "" is none.
+    `check` refuses, for free, what the provider is known to refuse.
     """
 
     name: str
@@ -151,6 +167,8 @@ class Offer:
     is_confirmed: bool = True
     takes_seed: bool = False
     typical_seconds: int = 60
+    assumed: Text = ""
+    check: Check | None = None
 
     def quote(self, ask: Ask | None = None) -> Quote:
         """The price of one job; without `ask` that of the defaults."""

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from generation.operations import OPERATIONS, Offer, Operation
+from generation.operations.types import Text
 
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """One offer, what about it is assumed, and whether teams can launch it now."""
+    """One offer, what about it is assumed, and whether teams can launch it now.
+
+    `assumed` is what is left open where its contract and its price are not assumed as a whole.
+    """
 
     operation: Operation
     offer: Offer
     is_contract_assumed: bool
     is_price_assumed: bool
+    assumed: Text
     is_offered: bool
 
 
@@ -29,10 +34,11 @@ def unconfirmed_offers(configured: Collection[str]) -> list[Unconfirmed]:
             offer=offer,
             is_contract_assumed=not offer.is_confirmed,
             is_price_assumed=offer.price.is_assumed,
+            assumed=offer.assumed,
             is_offered=offer.provider in configured
             and (offer.is_confirmed or settings.UNCONFIRMED_OPERATIONS),
         )
         for operation in OPERATIONS.values()
         for offer in operation.offers
-        if not offer.is_confirmed or offer.price.is_assumed
+        if not offer.is_confirmed or offer.price.is_assumed or offer.assumed
     ]

@@ -50,6 +50,10 @@ class AccountClosed(NotTaken):
     """Key refused or no credits left: nothing more is sent until an operator acts."""
 
 
+WRONG_ADDRESS = "wrong_address"
+"""Code of an AccountClosed that says nothing about the key: the host knows no such call."""
+
+
 class OutOfCredits(AccountClosed):
     """The account at the provider has no credits left: an operator must buy some."""
 

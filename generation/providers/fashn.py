@@ -24,6 +24,8 @@ from generation.providers.base import (
 )
 from generation.providers.download import MAX_BYTES, Downloader
 from generation.providers.errors import (
+    WRONG_ADDRESS,
+    AccountClosed,
     LinkDead,
     NotFound,
     NotTaken,
@@ -172,7 +174,15 @@ class Fashn:
             paid=True,
         )
         _obey(answer, self._runs)
-        body = open_body(answer, paid=True, sent_bytes=size)
+        try:
+            body = open_body(answer, paid=True, sent_bytes=size)
+        except NotFound as exc:
+            # A submit names no id that could be unknown, so it is the address.
+            raise AccountClosed(
+                "FASHN's address takes no orders; check FASHN_BASE_URL.",
+                code=WRONG_ADDRESS,
+                trace_id=exc.trace_id,
+            ) from exc
         remote_id = id_text(body.get("id"))
         if not remote_id:
             raise OutcomeUnknown("FASHN named no prediction.")

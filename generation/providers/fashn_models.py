@@ -117,6 +117,9 @@ def inputs_of(order: Order) -> dict[str, Any]:
             inputs[name] = _as(kind, value, name)
     if "face_reference" not in inputs:
         inputs.pop("face_reference_mode", None)
+    elif order.task == "model-create" and inputs["resolution"] == "4k":
+        # With a face nothing larger is drawn [vendor page], and the price says so too.
+        inputs["resolution"] = "2k"
     if missing := sorted(model.needs - inputs.keys()):
         raise _bad(f"FASHN's {order.task} needs {missing[0]}.")
     if "end_image" in inputs and inputs["resolution"] != "1080p":

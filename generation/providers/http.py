@@ -11,6 +11,8 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,19 @@ Transport = httpx.AsyncBaseTransport
 FileResponse = httpx.Response
 
 
+# The last two are faults of a header or an address, found before a byte leaves. (A body that does
+# not have the length it was announced with would be found later; ours are bytes, or whole files.)
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+)
+
+
 class NotSent(Exception):
-    """No connection was made: the other side has seen nothing."""
+    """No request was made: the other side has seen nothing."""
 
 
 class AnswerLost(Exception):
@@ -56,11 +69,17 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds of a Retry-After header, where it has that form."""
+        """Seconds that a Retry-After header asks for, given as such or as a date; None without."""
+        told = self.headers.get("retry-after", "")
         try:
-            return max(0.0, float(self.headers.get("retry-after", "")))
+            return max(0.0, float(told))
         except ValueError:
+            until = _moment(told)
+        if until is None:
             return None
+        # By the other side's clock, where it tells: ours may differ by more than the pause.
+        since = _moment(self.headers.get("date", "")) or datetime.now(UTC)
+        return max(0.0, (until - since).total_seconds())
 
 
 class ApiClient:
@@ -134,7 +153,7 @@ async def open_response(
     request = client.build_request(method, url, **kwargs)
     try:
         response = await client.send(request, stream=True)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+    except _NOT_SENT as exc:
         raise NotSent(_reason(exc)) from exc
     except httpx.HTTPError as exc:
         raise AnswerLost(_reason(exc)) from exc
@@ -178,6 +197,15 @@ def _trust() -> ssl.SSLContext:
 def _reason(exc: Exception) -> str:
     # Only the kind of failure: messages of the library may carry addresses with signatures.
     return type(exc).__name__
+
+
+def _moment(text: str) -> datetime | None:
+    """The date of a header; None for what is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:

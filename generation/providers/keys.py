@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from generation.models import ProviderAccount
-from generation.providers.errors import AccountClosed, OutOfCredits, ProviderError
+from generation.providers.errors import WRONG_ADDRESS, AccountClosed, OutOfCredits, ProviderError
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ SANDBOX_KEYS = {"sellerpic": "sandbox", "fashn": "fa-sandbox"}
 SETTINGS = {"sellerpic": "SELLERPIC_API_KEY", "fashn": "FASHN_API_KEY"}
 """The variable that holds a provider's key."""
 MOST_LETTERS = 400
+
+#: Stored texts that the log has told of: keys are asked for with every request.
+_told: set[str] = set()
 
 
 class KeyFrom(StrEnum):
@@ -52,14 +55,21 @@ def key_of(account: ProviderAccount) -> str:
     if key := environment_key(account.provider):
         return key
     key = _stored_key(account)
-    if account.encrypted_key and not key:
+    if account.encrypted_key and not key and account.encrypted_key not in _told:
+        _told.add(account.encrypted_key)
         logger.warning("The stored key of %s cannot be read with PROVIDER_KEY_SECRETS.", account)
     return key
 
 
 def environment_key(provider: str) -> str:
-    """The key that the environment gives."""
-    return str(getattr(settings, SETTINGS[provider]) or "")
+    """The key that the environment gives; "" where it gives none, or what can be no key.
+
+    Never sent as it stands there: a line break in a header would look like an answer that was lost.
+    """
+    try:
+        return well_formed(str(getattr(settings, SETTINGS[provider]) or ""))
+    except ValueError:
+        return ""
 
 
 def source_of(account: ProviderAccount) -> KeyFrom:
@@ -123,13 +133,17 @@ def note_key(account_id: int, failure: ProviderError | None, at: datetime) -> No
     """Keep in mind whether the provider took the account's key: from when on it refuses it.
 
     `failure` is what the call ended with, None for a good answer. What says nothing about the key
-    (no connection, a redirect) changes nothing.
+    (no connection, a wrong address) changes nothing.
     """
     rows = ProviderAccount.objects.filter(pk=account_id)
     if failure is None or isinstance(failure, OutOfCredits):
         rows.filter(key_refused_at__isnull=False).update(key_refused_at=None)
-    elif isinstance(failure, AccountClosed) and not failure.code.startswith("http_3"):
+    elif isinstance(failure, AccountClosed) and not _is_about_address(failure):
         rows.filter(key_refused_at=None).update(key_refused_at=at)
+
+
+def _is_about_address(failure: ProviderError) -> bool:
+    return failure.code == WRONG_ADDRESS or failure.code.startswith("http_3")
 
 
 def _stored_key(account: ProviderAccount) -> str:

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import Protocol
 
-from generation.providers.errors import NotTaken
+from generation.providers.errors import TooSoon
 
 
 class Clock:
@@ -72,6 +72,25 @@ class TokenBucket:
         self._full_at = max(self._full_at, at) + self._interval
 
 
+class Ahead:
+    """A limit of its own for calls that go ahead of those that keep to `common`.
+
+    They count there as well, so that the others make room and both together keep to it on average.
+    """
+
+    def __init__(self, own: TokenBucket, common: TokenBucket) -> None:
+        self._own, self._common = own, common
+
+    def free_at(self, now: float) -> float:
+        """See Limit."""
+        return self._own.free_at(now)
+
+    def take(self, at: float) -> None:
+        """See Limit."""
+        self._own.take(at)
+        self._common.take(at)
+
+
 class Turns:
     """The queue before one limit. Without a limit nobody waits, but for a pause that was asked for.
 
@@ -85,14 +104,14 @@ class Turns:
         self._paused_until = float("-inf")
 
     async def wait(self, *, longest: float) -> None:
-        """Wait for a turn. Raises NotTaken, at once, where that would last over `longest` seconds.
+        """Wait for a turn. Raises TooSoon, at once, where that would last over `longest` seconds.
 
         A turn is counted when it is promised: who is cancelled while waiting leaves it unused.
         """
         now = self._clock.now()
         at = max(now, self._paused_until, self._limit.free_at(now) if self._limit else now)
         if at - now > longest:
-            raise NotTaken(
+            raise TooSoon(
                 f"{self._provider} is called as often as it allows.",
                 code="rate_limited",
                 retry_after=at - now,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.db import transaction
 
 from generation.models import Pool, ProviderAccount
 from generation.operations import OPERATIONS, Offer, Operation, fashn, sellerpic
 from generation.providers.base import Provider
-from generation.providers.keys import key_of
+from generation.providers.keys import environment_key, key_of
 
 SELLERPIC, FASHN = "sellerpic", "fashn"
 PROVIDERS = (SELLERPIC, FASHN)
@@ -60,24 +62,40 @@ def prepare_accounts() -> list[ProviderAccount]:
     return [current_account(provider) for provider in PROVIDERS]
 
 
-def is_configured(provider: str) -> bool:
-    """Whether jobs can be sent: by the sandbox, or with a key."""
-    return settings.SANDBOX or bool(key_of(current_account(provider)))
-
-
 def configured_providers() -> list[str]:
-    """The providers that jobs can be sent to."""
-    return [provider for provider in PROVIDERS if is_configured(provider)]
+    """The providers that jobs can be sent to: by the sandbox, or with a key.
+
+    At most one query, and none where the environment tells.
+    """
+    if settings.SANDBOX:
+        return list(PROVIDERS)
+    having = {provider for provider in PROVIDERS if environment_key(provider)}
+    if len(having) < len(PROVIDERS):
+        addresses = {provider: _live_address(provider) for provider in PROVIDERS}
+        stored = ProviderAccount.objects.filter(is_sandbox=False).exclude(encrypted_key="")
+        having |= {
+            account.provider
+            for account in stored.filter(base_url__in=addresses.values())
+            if account.base_url == addresses.get(account.provider) and key_of(account)
+        }
+    return [provider for provider in PROVIDERS if provider in having]
 
 
-def is_offered(offer: Offer) -> bool:
-    """Whether teams may launch it now: its provider has a key, and it is confirmed or allowed."""
-    return (offer.is_confirmed or settings.UNCONFIRMED_OPERATIONS) and is_configured(offer.provider)
+def is_offered(offer: Offer, configured: Collection[str] | None = None) -> bool:
+    """Whether teams may launch it now: its provider has a key, and it is confirmed or allowed.
+
+    `configured` is the answer of `configured_providers`, for who asks about many offers.
+    """
+    if not (offer.is_confirmed or settings.UNCONFIRMED_OPERATIONS):
+        return False
+    return offer.provider in (configured_providers() if configured is None else configured)
 
 
-def offers_of(operation: Operation) -> list[Offer]:
+def offers_of(operation: Operation, configured: Collection[str] | None = None) -> list[Offer]:
     """The offers of an operation that can be launched now, the usual one first."""
-    return [offer for offer in operation.offers if is_offered(offer)]
+    if configured is None:
+        configured = configured_providers()
+    return [offer for offer in operation.offers if is_offered(offer, configured)]
 
 
 def offer_of(operation: str, name: str) -> Offer | None:
@@ -103,6 +121,7 @@ def client_for(account: ProviderAccount, *, key: str = "") -> Provider:
     """
     from generation.providers.fashn import Fashn
     from generation.providers.sellerpic import SellerPic
+    from generation.providers.sellerpic_answers import meanings_of
 
     key = key or key_of(account) or _NO_KEY
     if account.provider == FASHN:
@@ -118,6 +137,8 @@ def client_for(account: ProviderAccount, *, key: str = "") -> Provider:
         file_hosts=settings.SELLERPIC_FILE_HOSTS,
         is_sandbox=account.is_sandbox,
         upload_version=settings.SELLERPIC_UPLOAD_VERSION,
+        requests_per_second=0 if account.is_sandbox else settings.SELLERPIC_REQUESTS_PER_SECOND,
+        code_meanings=meanings_of(settings.SELLERPIC_CODES)[0],
     )
 
 

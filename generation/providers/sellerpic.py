@@ -24,7 +24,10 @@ from generation.providers.base import (
 )
 from generation.providers.download import MAX_BYTES, Downloader
 from generation.providers.errors import (
+    WRONG_ADDRESS,
+    AccountClosed,
     LinkDead,
+    NotFound,
     NotTaken,
     OutcomeUnknown,
     ProviderError,
@@ -32,14 +35,14 @@ from generation.providers.errors import (
     Unreachable,
 )
 from generation.providers.http import Answer, ApiClient, TimeLimits, Transport
-from generation.providers.rate_limits import Clock, TokenBucket, Turns
+from generation.providers.rate_limits import Ahead, Clock, TokenBucket, Turns
 from generation.providers.sellerpic_answers import (
     MEANINGS,
     item_of,
     open_envelope,
     text_of,
 )
-from generation.providers.sellerpic_tasks import body_of
+from generation.providers.sellerpic_tasks import GUESSED, body_of
 from generation.providers.sending import sent
 
 PRESET_PAGE = 50
@@ -50,16 +53,17 @@ UPLOAD_VERSIONS = ("1.0.1", "1.0.0")
 _NAME = "SellerPic"
 _UPLOAD_FORMATS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _RESULT_FORMATS = {Media.IMAGE: "png", Media.VIDEO: "mp4"}
-# ASSUMED: no rate is documented. One call a second on average, after a quiet time many at once.
-_PER_SECOND, _BURST = 1.0, 120
+# ASSUMED: after a quiet time that many calls at once do no harm. No rate is documented.
+_BURST = 120
 _LONGEST_WAIT, _LONGEST_READ_WAIT = 10.0, 30.0
 
 
 class SellerPic:
     """One account. `base_url` is an origin; files are fetched from `file_hosts` only.
 
-    `requests_per_second` 0 means no limit of ours; None: 1 for the live host and none for the
-    sandbox. `code_meanings` says by error code which word of `sellerpic_answers.MEANINGS` it stands
+    `requests_per_second` is what we keep to on average, 0: no limit of ours. Uploads and submits go
+    ahead of everything else, so that asking how tasks stand never keeps a task back.
+    `code_meanings` says by error code which word of `sellerpic_answers.MEANINGS` it stands
     for, as SellerPic's own table is not known.
     """
 
@@ -80,7 +84,7 @@ class SellerPic:
         file_hosts: Sequence[str],
         is_sandbox: bool = False,
         upload_version: str = UPLOAD_VERSIONS[0],
-        requests_per_second: float | None = None,
+        requests_per_second: float = 0.0,
         code_meanings: Mapping[int, str] = MappingProxyType({}),
         submit_limits: TimeLimits | None = None,
         transport: Transport | None = None,
@@ -98,16 +102,20 @@ class SellerPic:
             writes=submit_limits or TimeLimits(read=60.0),
             transport=transport,
         )
+        self._is_sandbox = is_sandbox
         self._files = Downloader(
             hosts=file_hosts,
             setting="SELLERPIC_FILE_HOSTS",
+            schemes=("https",),
             sandbox_origin=base_url if is_sandbox else "",
             transport=transport,
         )
-        pace = requests_per_second
-        if pace is None:
-            pace = 0.0 if is_sandbox else _PER_SECOND
-        self._turns = Turns(_NAME, TokenBucket(pace, _BURST) if pace > 0 else None, clock)
+        first: Ahead | None = None
+        others: TokenBucket | None = None
+        if requests_per_second > 0:
+            others = TokenBucket(requests_per_second, _BURST)
+            first = Ahead(TokenBucket(requests_per_second, _BURST), others)
+        self._orders, self._reads = Turns(_NAME, first, clock), Turns(_NAME, others, clock)
 
     # The provider protocol ----------------------------------------------------------------------
 
@@ -148,7 +156,7 @@ class SellerPic:
                 item.remote_id, file_format=_RESULT_FORMATS[media]
             )
             try:
-                await self._files.fetch(url, to, max_bytes=MAX_BYTES[media])
+                await self.fetch_picture(url, to, max_bytes=MAX_BYTES[media])
                 return
             except ProviderError as exc:
                 exc.trace_id = trace_id
@@ -166,8 +174,8 @@ class SellerPic:
             number += 1
 
     async def fetch_picture(self, url: str, to: Path, *, max_bytes: int) -> None:
-        """Download a preset's picture from a listed host."""
-        await self._files.fetch(url, to, max_bytes=max_bytes)
+        """Download a file from a listed host."""
+        await self._files.fetch(self._secure(url), to, max_bytes=max_bytes)
 
     async def balance(self) -> Balance:
         """Credits of the account: GET /v1/api/usage."""
@@ -188,7 +196,7 @@ class SellerPic:
 
     async def upload_file(self, path: Path, *, content_type: str) -> str:
         """POST /v1/api/upload: one multipart field `file` (1.0.1)."""
-        await self._turns.wait(longest=_LONGEST_READ_WAIT)
+        await self._orders.wait(longest=_LONGEST_READ_WAIT)
         answer = await sent(
             self._api.post_file("/v1/api/upload", "file", path, content_type), _NAME, paid=False
         )
@@ -197,7 +205,9 @@ class SellerPic:
 
     async def upload_link(self, file_format: str) -> tuple[str, str, str]:
         """GET /v1/api/upload/url: file key, address to PUT to within 30 minutes, trace id (1.0.0)."""
-        data, trace_id = await self._get("/v1/api/upload/url", {"format": file_format})
+        data, trace_id = await self._get(
+            "/v1/api/upload/url", {"format": file_format}, turns=self._orders
+        )
         file_key = text_of(data, "fileKey", trace_id)
         return file_key, text_of(data, "imageUrl", trace_id, most=4000), trace_id
 
@@ -206,9 +216,19 @@ class SellerPic:
 
         Made once: there is no idempotency key, so a second call can be billed as a second task.
         """
-        await self._turns.wait(longest=_LONGEST_WAIT)
+        await self._orders.wait(longest=_LONGEST_WAIT)
         answer = await sent(self._api.post_json(f"/v1/api/generate/{task}", body), _NAME, paid=True)
-        data, trace_id = self._open(answer, paid=True)
+        try:
+            data, trace_id = self._open(answer, paid=True)
+        except NotFound as exc:
+            # Without an envelope nobody at SellerPic says so. The path of a guessed task may be wrong.
+            if task in GUESSED or not exc.code.startswith("http_"):
+                raise
+            raise AccountClosed(
+                "SellerPic's address takes no orders; check SELLERPIC_BASE_URL.",
+                code=WRONG_ADDRESS,
+                trace_id=exc.trace_id,
+            ) from exc
         remote_id = id_text(data.get("id"))
         if not remote_id:
             raise OutcomeUnknown("SellerPic named no task.", trace_id=trace_id)
@@ -274,19 +294,26 @@ class SellerPic:
     async def _upload_by_link(self, path: Path, content_type: str) -> str:
         file_key, url, trace_id = await self.upload_link(_UPLOAD_FORMATS[content_type])
         try:
-            await self._files.put(path, url)
+            await self._files.put(path, self._secure(url))
         except ProviderError as exc:
             exc.trace_id = trace_id
             raise
         return file_key
 
+    def _secure(self, url: str) -> str:
+        """A link by https. ASSUMED: what a live host links by http, it has by https as well."""
+        if self._is_sandbox or not url.startswith("http://"):
+            return url
+        return url.replace("http:", "https:", 1)
+
     async def _get(
-        self, path: str, params: Mapping[str, str] | None = None
+        self, path: str, params: Mapping[str, str] | None = None, *, turns: Turns | None = None
     ) -> tuple[dict[str, Any], str]:
-        await self._turns.wait(longest=_LONGEST_READ_WAIT)
+        await (turns or self._reads).wait(longest=_LONGEST_READ_WAIT)
         return self._open(await sent(self._api.get(path, params), _NAME, paid=False), paid=False)
 
     def _open(self, answer: Answer, *, paid: bool) -> tuple[dict[str, Any], str]:
         if answer.status == 429:
-            self._turns.pause(pause_of(answer))
+            for turns in (self._orders, self._reads):
+                turns.pause(pause_of(answer))
         return open_envelope(answer, paid=paid, meanings=self._meanings)

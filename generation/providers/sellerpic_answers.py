@@ -1,14 +1,14 @@
 """What SellerPic's answers mean: its envelope, its error codes and the states of its items.
 
 Only one error code is documented, so the rest is told apart by HTTP status and by the words of
-`msg`; an operator who learns a code can name its meaning.
+`msg`; an operator who learns a code can name its meaning in SELLERPIC_CODES.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from generation.providers.answers import digits, id_text, json_object, pause_of, plain
@@ -88,6 +88,19 @@ def open_envelope(
     if envelope.get("success") is not True or not isinstance(data, dict):
         raise after_sending(paid, "SellerPic's answer carries no data.", trace_id=trace_id)
     return data, trace_id
+
+
+def meanings_of(entries: Sequence[str]) -> tuple[dict[int, str], list[str]]:
+    """Codes and what they mean, from texts such as `12345=busy`, and the texts that say nothing."""
+    found: dict[int, str] = {}
+    faulty: list[str] = []
+    for entry in entries:
+        code, _equals, meaning = (part.strip() for part in entry.partition("="))
+        if not _CODE.fullmatch(code) or int(code) == 0 or meaning not in MEANINGS:
+            faulty.append(entry)
+        else:
+            found[int(code)] = meaning
+    return found, faulty
 
 
 def text_of(data: Mapping[str, Any], name: str, trace_id: str, *, most: int = 300) -> str:

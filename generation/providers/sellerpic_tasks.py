@@ -22,6 +22,9 @@ _BACKGROUNDS = {
     "SOLID_COLOR_BACKGROUND": "backgroundColor",
 }
 
+GUESSED = frozenset({"lifestyleScene", "removeBackground"})
+"""ASSUMED: tasks whose pages, path and body, were never read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -81,7 +84,7 @@ _ROWS: Mapping[str, tuple[Field, ...]] = {
     ),
     "promptSegmentation": (_IMAGE, _NEEDED_PROMPT),
     "segmentImage": (_IMAGE, Field("type", "type"), Field("expandPixels", "expand_pixels", int)),
-    # ASSUMED: the pages of the last two, path and body, were never read.
+    # The last two are guessed.
     "lifestyleScene": (_PRODUCT_IMAGE, _PRODUCT_MASK, Field("sceneId", "scene"), _PROMPT),
     "removeBackground": (_IMAGE,),
 }

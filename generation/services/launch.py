@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from catalog.models import Asset, Product
 from generation.models import Job, JobInput, Output, Pool, Preset
 from generation.operations import OPERATIONS, Ask, Offer
-from generation.preflight import LaunchRefused, check_inputs, check_options
+from generation.preflight import LaunchRefused, check_inputs, check_options, check_together
 from generation.providers.registry import current_account, offers_of
 from generation.tasks import send_wake_hint
 from generation.transitions import record_event
@@ -48,6 +48,7 @@ def launch_job(
     _check_product(team, product)
     settled = check_options(chosen, options or {})
     check_inputs(team, product, account, chosen, inputs)
+    check_together(chosen, inputs, settled)
     _check_room(team)
     quote = chosen.quote(Ask(settled, frozenset(inputs)))
     pool = Pool.objects.get(account=account, name=chosen.pool)

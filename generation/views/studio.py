@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,7 +26,7 @@ from generation import services
 from generation.forms import LaunchForm
 from generation.models import Preset, ProviderAccount
 from generation.operations import OPERATIONS, Input, InputKind, Offer, Operation
-from generation.providers.registry import current_account, offers_of
+from generation.providers.registry import configured_providers, current_account, offers_of
 from generation.views.cost import cost_of_launch
 from teams.access import Right, team_view
 from teams.credits import InsufficientCredits
@@ -48,6 +49,8 @@ class Plan:
     operation: Operation
     offer: Offer
     account: ProviderAccount
+    configured: Collection[str]
+    """The providers that jobs can be sent to."""
 
     @property
     def inputs(self) -> list[Input]:
@@ -227,7 +230,7 @@ def _page(
             slots.append(_preset_slot(plan.account, entry, values, form=form))
     photo = next((slot.chosen for slot in slots if slot.is_photo), None)
     context = {
-        "operations": [(entry, _price(entry)) for entry in map(OPERATIONS.__getitem__, IN_STUDIO)],
+        "operations": _priced_operations(plan.configured),
         "operation": plan.operation,
         "offer": plan.offer,
         "account": plan.account,
@@ -267,17 +270,20 @@ def _plan(values: QueryDict) -> Plan:
     if name not in IN_STUDIO:
         raise Http404
     operation = OPERATIONS[name]
-    offer = _usual_offer(operation)
-    return Plan(operation, offer, current_account(offer.provider))
+    configured = configured_providers()
+    offer = _usual_offer(operation, configured)
+    return Plan(operation, offer, current_account(offer.provider), configured)
 
 
-def _usual_offer(operation: Operation) -> Offer:
+def _usual_offer(operation: Operation, configured: Collection[str]) -> Offer:
     # Without any provider the page still shows what there would be; the launch says what is wrong.
-    return next(iter(offers_of(operation)), operation.offers[0])
+    return next(iter(offers_of(operation, configured)), operation.offers[0])
 
 
-def _price(operation: Operation) -> int:
-    return _usual_offer(operation).quote().total
+def _priced_operations(configured: Collection[str]) -> list[tuple[Operation, int]]:
+    """What the studio can do, and credits for one job of each."""
+    rows = [OPERATIONS[name] for name in IN_STUDIO]
+    return [(row, _usual_offer(row, configured).quote().total) for row in rows]
 
 
 def _asked_input(values: QueryDict, *, pictures: bool) -> tuple[Plan, Input]:

@@ -62,7 +62,8 @@ ANSWERS = [
     ("asked to pause", answer_of(429, "slow", headers="Retry-After: 7\r\n"), NotTaken),
     ("bad request", answer_of(200, envelope(4711, msg="modelId is wrong")), Refused),
     ("bad request by status", answer_of(400, "no"), Refused),
-    ("no such path", answer_of(404, "no"), NotFound),
+    ("no such path", answer_of(404, "no"), AccountClosed),
+    ("no such preset", answer_of(404, envelope(4711, msg="modelId is wrong")), NotFound),
     ("html of a gateway", answer_of(502, "<html>"), OutcomeUnknown),
     ("envelope of a broken server", answer_of(500, envelope(1, msg="oops")), OutcomeUnknown),
     ("good status, no JSON", answer_of(200, "<html>"), OutcomeUnknown),
@@ -88,6 +89,60 @@ def test_sorts_every_answer_and_never_asks_twice(answer, expected):
     assert len(seen) == 1
     if expected is NotTaken:
         assert failure.value.retry_after == 7.0
+
+
+def test_an_address_that_takes_no_orders_is_the_operators_to_mend():
+    with raw_server(answer_of(404, "no")) as (url, seen), pytest.raises(AccountClosed) as failure:
+        speak(url, swap)
+
+    assert failure.value.message == (
+        "SellerPic's address takes no orders; check SELLERPIC_BASE_URL."
+    )
+    assert (failure.value.code, len(seen)) == ("wrong_address", 1)
+
+
+@pytest.mark.parametrize("task", ["removeBackground", "lifestyleScene"])
+def test_a_guessed_path_that_is_wrong_closes_nothing(task):
+    name = "image" if task == "removeBackground" else "product_image"
+    order = Order(task, files={name: "UPLOAD/a.jpg"})
+    with raw_server(answer_of(404, "no")) as (url, seen), pytest.raises(NotFound) as failure:
+        speak(url, lambda client: client.submit(order))
+
+    assert (failure.value.code, len(seen)) == ("http_404", 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ("Retry-After: 7\r\n", 7),
+        ("Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2026 10:01:30 GMT\r\n", 90),
+        ("Date: Sat, 21 Nov 2026 10:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2026 09:00:00 GMT\r\n", 0),
+        ("Retry-After: Mon, 01 Jan 2001 00:00:00 GMT\r\n", 0),
+        ("Retry-After: Sat, 99 Nov 2026 10:01:30 GMT\r\n", None),
+        ("Retry-After: soon\r\n", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_pause_may_be_told_in_seconds_or_as_a_date(headers, seconds):
+    answer = answer_of(429, "slow", headers=headers)
+    with raw_server(answer) as (url, _seen), pytest.raises(NotTaken) as failure:
+        speak(url, swap)
+
+    assert failure.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("kind", [SellerPic, Fashn])
+def test_a_key_that_no_header_takes_was_not_sent(kind):
+    """An answer that was lost would leave every job unknown."""
+    order = (
+        Order("removeBackground", files={"image": "UPLOAD/a.jpg"})
+        if kind is SellerPic
+        else Order("background-remove", files={"image": "https://x.example/a.jpg"})
+    )
+    with raw_server(answer_of(200, "{}")) as (url, seen), pytest.raises(Unreachable):
+        speak(url, lambda client: client.submit(order), kind, api_key="fa-key\n")
+
+    assert seen == []
 
 
 def test_an_id_that_comes_as_a_number_stays_whole():

@@ -56,7 +56,7 @@ def tasks(url):
 EXPECTED: dict[str, type[ProviderError]] = {
     "BadRequest": Refused,
     "UnauthorizedAccess": AccountClosed,
-    "NotFound": NotFound,
+    "NotFound": AccountClosed,  # A submit names nothing that could be unknown but its address.
     "RateLimitExceeded": NotTaken,
     "ConcurrencyLimitExceeded": Busy,
     "OutOfCredits": OutOfCredits,

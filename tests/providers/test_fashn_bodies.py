@@ -119,6 +119,22 @@ BODIES = [
         {"prompt": "a man", "aspect_ratio": "1:1", **SIZED, "num_images": 1},
     ),
     (
+        "model-create",
+        Order(
+            "model-create",
+            files={"face_reference": PHOTO},
+            options={"prompt": "a man", "resolution": "4k"},
+        ),
+        # Nothing larger is drawn with a face, and what is sent is what is priced.
+        {
+            "prompt": "a man",
+            "face_reference": PHOTO,
+            **SIZED,
+            "resolution": "2k",
+            "num_images": 1,
+        },
+    ),
+    (
         "face-to-model",
         Order("face-to-model", files={"face_image": PHOTO}, options={"aspect_ratio": "2:3"}),
         {"face_image": PHOTO, "aspect_ratio": "2:3", **SIZED, "num_images": 1},

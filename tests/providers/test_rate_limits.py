@@ -3,12 +3,13 @@
 import asyncio
 import json
 
+import httpx
 import pytest
 
 from generation.providers.base import Order
-from generation.providers.errors import NotTaken
+from generation.providers.errors import NotTaken, TooSoon
 from generation.providers.fashn import Fashn
-from generation.providers.rate_limits import Clock, SlidingWindow, TokenBucket, Turns
+from generation.providers.rate_limits import Ahead, Clock, SlidingWindow, TokenBucket, Turns
 from tests.providers.conftest import answer_of, raw_server, speak
 
 
@@ -82,7 +83,7 @@ def test_who_would_wait_long_is_told_at_once_and_takes_no_turn():
     async def make():
         await turns.wait(longest=10)
         for _ in range(3):
-            with pytest.raises(NotTaken, match="FASHN is called as often as it allows") as failure:
+            with pytest.raises(TooSoon, match="FASHN is called as often as it allows") as failure:
                 await turns.wait(longest=10)
             assert (failure.value.code, failure.value.retry_after) == ("rate_limited", 60)
         watch.time += 55
@@ -139,7 +140,7 @@ def test_the_fifty_first_run_of_a_minute_is_not_sent():
     async def talk(client):
         for _ in range(50):
             await client.submit(RUN)
-        with pytest.raises(NotTaken) as failure:
+        with pytest.raises(TooSoon) as failure:
             await client.submit(RUN)
         return failure.value
 
@@ -162,10 +163,8 @@ def test_the_vendors_rates_can_be_switched_off():
     assert len(seen) == 51
 
 
-@pytest.mark.parametrize(
-    ("options", "waited"), [({"is_sandbox": False}, 2), ({"requests_per_second": 0.5}, 4), ({}, 0)]
-)
-def test_sellerpic_is_asked_once_a_second_on_average_but_for_the_sandbox(options, waited):
+@pytest.mark.parametrize(("per_second", "waited"), [(1, 2), (0.5, 4), (0, 0)])
+def test_sellerpic_is_asked_as_often_as_the_operator_says(per_second, waited):
     watch = Watch()
     usage = json.dumps({"code": 0, "data": {"remaining": 1, "total": 2}, "success": True})
 
@@ -174,9 +173,85 @@ def test_sellerpic_is_asked_once_a_second_on_average_but_for_the_sandbox(options
             await client.balance()
 
     with raw_server(answer_of(200, usage)) as (url, _seen):
-        speak(url, talk, clock=watch, **options)
+        speak(url, talk, clock=watch, requests_per_second=per_second)
 
     assert watch.time - 1000 == waited
+
+
+class Running(Watch):
+    """Time that also passes by itself, so that many can wait side by side."""
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.time + seconds
+        while self.time < until:
+            await asyncio.sleep(0)
+
+
+def test_questions_about_tasks_never_keep_an_order_back():
+    """35 running tasks are asked after each second, at one call a second, for 100 seconds."""
+    watch, kept_back, orders = Running(), [], []
+    task = json.dumps({"code": 0, "data": {"id": "9", "resultList": []}, "success": True})
+    swap = Order("swapModel", {"model_image": "UPLOAD/a.jpg"}, {"model": "5"})
+
+    async def ask(client):
+        while watch.time < 1100:
+            try:
+                await client.status("9")
+                await watch.sleep(1)
+            except TooSoon as exc:
+                kept_back.append(exc.retry_after)
+                await watch.sleep(exc.retry_after)
+
+    async def order(client):
+        while watch.time < 1100:
+            asked_at = watch.time
+            await client.submit(swap)
+            orders.append(watch.time - asked_at)
+            await watch.sleep(5)
+
+    async def pass_time(talks):
+        while not talks.done():
+            watch.time += 0.25
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    class Wire(httpx.AsyncBaseTransport):
+        calls = 0
+
+        async def handle_async_request(self, request):
+            self.calls += 1
+            return httpx.Response(200, text=task)
+
+    wire = Wire()
+
+    async def talk(client):
+        talks = asyncio.gather(*(ask(client) for _ in range(35)), order(client))
+        await pass_time(talks)
+        talks.result()
+
+    speak("http://sellerpic.test", talk, clock=watch, requests_per_second=1, transport=wire)
+
+    assert len(orders) >= 19, "one each five seconds"
+    assert max(orders) == 0
+    assert kept_back, "the questions were too many, as was meant"
+    assert wire.calls <= 140 + 2 * 120
+
+
+def test_what_goes_ahead_counts_with_the_others():
+    watch = Watch()
+    others = TokenBucket(per_second=1, burst=1)
+    first = Turns("Somebody", Ahead(TokenBucket(per_second=1, burst=2), others), watch)
+    last = Turns("Somebody", others, watch)
+
+    async def make():
+        await first.wait(longest=0)
+        await first.wait(longest=0)
+        with pytest.raises(TooSoon) as failure:
+            await last.wait(longest=1)
+        return failure.value.retry_after
+
+    assert asyncio.run(make()) == 2
+    assert watch.time == 1000
 
 
 def test_a_pause_of_the_provider_is_kept_by_the_calls_after_it():

@@ -85,6 +85,22 @@ def test_links_that_never_work_leave_the_upload_for_later(photo):
     assert (links.given, failure.value.trace_id) == (2, "t-1")
 
 
+def test_what_a_live_host_links_by_http_goes_by_https(photo, tmp_path):
+    """The name leads to this machine, so that the attempt ends once the scheme is settled."""
+    item = RemoteItem("9", ItemState.SUCCEEDED)
+    live = {"is_sandbox": False, "file_hosts": ["localhost"]}
+    found = envelope({"status": "SUCCESS", "fileUrl": "http://localhost/a.png"})
+    with (
+        raw_server(found) as (url, _seen),
+        pytest.raises(LinkBlocked, match="localhost leads to an address that is not public"),
+    ):
+        speak(url, lambda c: c.fetch_output(item, tmp_path / "x", media=Media.IMAGE), **live)
+
+    links = Links(host="http://localhost")
+    with pytest.raises(LinkBlocked, match="localhost leads to an address that is not public"):
+        upload(photo, links, upload_version="1.0.0", **live)
+
+
 def test_a_picture_is_put_to_no_host_that_is_not_listed(photo):
     links = Links(host="https://evil.example")
     with pytest.raises(LinkBlocked, match=r"evil\.example.*SELLERPIC_FILE_HOSTS"):

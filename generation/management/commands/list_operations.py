@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Collection
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from generation.operations import OPERATIONS, Offer, Option, OptionKind
-from generation.providers.registry import LABELS, is_offered
+from generation.providers.registry import LABELS, configured_providers, is_offered
 
 
 class Command(BaseCommand):
@@ -22,17 +23,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table."""
+        configured = configured_providers()
         for operation in OPERATIONS.values():
             if options["operation"] in (None, operation.name):
                 self.stdout.write(f"{operation.name}: {operation.label}. {operation.description}")
                 for offer in operation.offers:
-                    self._tell(offer)
+                    self._tell(offer, configured)
                 self.stdout.write("")
 
-    def _tell(self, offer: Offer) -> None:
+    def _tell(self, offer: Offer, configured: Collection[str]) -> None:
         quote = offer.quote()
         marks = "" if offer.is_confirmed else ", unconfirmed"
-        marks += "" if is_offered(offer) else ", not offered now"
+        marks += "" if is_offered(offer, configured) else ", not offered now"
         self.stdout.write(
             f"  --offer {offer.name}  ({LABELS[offer.provider]}, {quote.outputs} x {quote.unit} "
             f"credits as it stands{marks})"
