@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Rendition
 from catalog.services import picture_bytes, picture_link
-from catalog.storage import Missing, TooLarge
+from catalog.storage import Missing, TooLarge, storage
 
 BODY_BYTES = 2_900_000
 """Bytes of pictures in one request: below 4 MB as base64 (ASSUMED, FASHN names no limit)."""
@@ -38,5 +38,8 @@ def links_or_data(keys: Mapping[str, str]) -> dict[str, str]:
                 raise TooLarge(_("The pictures are too large for one request."))
             data = base64.b64encode(picture_bytes(copy, BODY_BYTES)).decode()
             link = f"data:image/{copy.format};base64,{data}"
+        elif storage().size(key) is None:
+            # The provider would find nothing there and fail the task.
+            raise Missing(_("The copy of the picture is gone."))
         found[name] = link
     return found

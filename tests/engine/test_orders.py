@@ -231,7 +231,10 @@ def test_a_copy_that_is_gone_is_made_again(team, photo, tmp_path):
     assert Job.objects.get(pk=job.pk).state == "preparing"
 
 
-def test_a_copy_whose_file_is_lost_is_fitted_anew(team, photo, tmp_path):
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_copy_whose_file_is_lost_is_fitted_anew(team, photo, tmp_path, monkeypatch, by_link):
+    if by_link:
+        monkeypatch.setattr(links, "picture_link", lambda copy, seconds: f"https://x/{copy.key}")
     job = prepared(launch_fashn(team, photo=photo), tmp_path)
     copy = photo.renditions.get(purpose__startswith="send-")
     storage().delete(copy.key)
