@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from generation.admin.inlines import AttemptInline, EventInline, InputInline, OutputInline
@@ -83,11 +84,18 @@ class JobAdmin(ReadOnlyAdmin):
         except (JobMoved, ValueError) as exc:
             messages.error(request, str(exc))
         else:
-            gave_up = action == "give_up"
-            messages.success(
-                request, _("The job was given up.") if gave_up else _("The job goes on.")
-            )
+            messages.success(request, _DONE[action])
         return after
+
+
+_DONE = {
+    "run_again": gettext_lazy("The job goes on."),
+    "give_up": gettext_lazy("The job was given up."),
+    "paste_id": gettext_lazy(
+        "The provider is asked about this task. If it knows it, the job goes on within seconds; "
+        "otherwise its history says so."
+    ),
+}
 
 
 def may_resolve(request: HttpRequest) -> bool:

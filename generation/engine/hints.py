@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,7 @@ from generation.engine.timing import seconds
 from generation.models import Attempt, Job, State
 from generation.providers.base import TaskStatus
 from generation.providers.errors import NotTaken, ProviderError, Refused
-from generation.transitions import advance, changing, lock
+from generation.transitions import advance, changing, lock, record_event
 
 _AT_ONCE = 50
 _LATER = 30.0
@@ -60,8 +60,8 @@ async def confirm_hint(ctx: Context, job: Job) -> None:
         async with asyncio.timeout(ctx.timing.poll):
             status = await ctx.client(job.account).status(attempt.hinted_remote_id)
     except Refused as exc:
-        logger.warning("A webhook of %s named no task of ours: %s", job.pk, exc.message)
-        await ctx.database.run(_forget_hint, attempt)
+        logger.warning("A task that %s may have is none of ours: %s", job.pk, exc.message)
+        await ctx.database.run(_note_stranger, job, attempt, ctx.clock())
     except Exception as exc:
         if not isinstance(exc, ProviderError | TimeoutError):
             logger.exception("The task that a webhook of %s named could not be read.", job.pk)
@@ -81,6 +81,15 @@ async def confirm_hint(ctx: Context, job: Job) -> None:
 def _hinted_attempt(job: Job) -> Attempt | None:
     attempts = Attempt.objects.filter(job=job, number=job.attempt_count, remote_id="")
     return attempts.exclude(hinted_remote_id="").first()
+
+
+@transaction.atomic
+def _note_stranger(job: Job, attempt: Attempt, now: datetime) -> None:
+    """Tell in the history that the provider knows no such task; the job stays as it is."""
+    lock(job)
+    _forget_hint(attempt)
+    note = _("The provider knows no task %(task)s.") % {"task": attempt.hinted_remote_id}
+    record_event(job, before=job.state, note=note, at=now)
 
 
 def _forget_hint(attempt: Attempt) -> None:

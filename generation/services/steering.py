@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Literal
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -85,30 +85,28 @@ def resolve_unknown(
 
     "run_again" sends it once more under the same hold (the provider may bill both), "give_up" ends
     it and returns the credits, "paste_id" takes the task id from the provider's support: any task
-    of the account, so that only an operator may be offered it. Raises JobMoved when the job no
+    of the account, so that only an operator may be offered it. The engine asks the provider about
+    the task first; one that it does not know changes nothing. Raises JobMoved when the job no
     longer stands where the action applies, ValueError for an id that cannot be one.
     """
     remote_id = remote_id.strip()
     if action == "paste_id" and not _TASK.fullmatch(remote_id):
         raise ValueError(_("Paste the task id exactly as the provider gave it."))
-    try:
-        with transaction.atomic():
-            lock(job)
-            job.refresh_from_db()
-            if not _applies(action, job.state) or not _resolve(job, by, action, remote_id):
-                raise JobMoved(_("This job has moved on in the meantime. Look at it again."))
-            task = {"task": remote_id} if action == "paste_id" else {}
-            record(
-                team=job.team,
-                actor=by,
-                action="job.resolved",
-                subject=str(job.pk),
-                decision=action,
-                **task,
-            )
-            transaction.on_commit(send_wake_hint, robust=True)
-    except IntegrityError as exc:
-        raise ValueError(_("Another job has this task id already.")) from exc
+    with transaction.atomic():
+        lock(job)
+        job.refresh_from_db()
+        if not _applies(action, job.state) or not _resolve(job, by, action, remote_id):
+            raise JobMoved(_("This job has moved on in the meantime. Look at it again."))
+        task = {"task": remote_id} if action == "paste_id" else {}
+        record(
+            team=job.team,
+            actor=by,
+            action="job.resolved",
+            subject=str(job.pk),
+            decision=action,
+            **task,
+        )
+        transaction.on_commit(send_wake_hint, robust=True)
 
 
 def _applies(action: str, state: str) -> bool:
@@ -118,18 +116,16 @@ def _applies(action: str, state: str) -> bool:
 def _resolve(job: Job, by: User, action: str, remote_id: str) -> bool:
     attempts = Attempt.objects.filter(job=job, number=job.attempt_count)
     if action == "paste_id":
-        attempts.update(remote_id=remote_id, outcome=Attempt.Outcome.ACCEPTED, ended_at=now())
-        after = State.RUNNING if job.slot is not None else State.LOST
-        return advance(
+        if Job.objects.filter(pool=job.pool_id, remote_id=remote_id).exists():
+            raise ValueError(_("Another job has this task id already."))
+        record_event(
             job,
-            State.UNKNOWN,
-            after,
+            before=job.state,
+            note=_("Task id %(task)s given by hand; the provider is asked about it.")
+            % {"task": remote_id},
             actor=by.email,
-            note=_("Task id given by hand."),
-            remote_id=remote_id,
-            due_at=now(),
-            step_failures=0,
         )
+        return bool(attempts.update(hinted_remote_id=remote_id, hint_due_at=now()))
     attempts.update(suspected_cost=job.price)
     if action == "run_again":
         return advance(

@@ -18,6 +18,8 @@ from generation.models.jobs import JobQuerySet
 from generation.operations import OPERATIONS, Offer, Operation
 from teams.models import Team
 
+_SILENCE = ("given_up", "unknown", "lost", "waited_too_long")
+"""Codes of ends that say nothing about the photo."""
 WAITING = (State.QUEUED, State.PREPARING, State.READY)
 RUNNING = (State.SUBMITTING, State.RUNNING, State.COLLECTING, State.UNKNOWN, State.LOST)
 DONE = (State.SUCCEEDED, State.PARTIAL)
@@ -275,6 +277,8 @@ class JobRow:
         if job.state == State.PARTIAL:
             return _("The missing result was not charged.")
         if job.state == State.FAILED:
+            if job.error_code in _SILENCE:
+                return _("Nothing was charged. Try again: it is a new job, with its own price.")
             if job.attempt_count == 0:
                 return _("Nothing was charged. Change the photo or the settings, then launch anew.")
             return _("Nothing was charged. Try again; if it fails once more, use another photo.")

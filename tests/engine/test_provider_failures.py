@@ -92,6 +92,24 @@ def test_a_pasted_task_id_brings_the_results_of_a_lost_answer(sandbox, start_eng
     assert spent(team) == (96, 0)
 
 
+def test_a_mistyped_task_id_leaves_the_job_where_the_right_one_can_be_pasted(
+    sandbox, start_engine, team
+):
+    sandbox.plan("lost_answer")
+    start_engine()
+    job = wait_for_state(launch_swap(team, model=sandbox.model()), "unknown")
+
+    resolve_unknown(job=job, by=owner_of(team), action="paste_id", remote_id="nonsense")
+
+    wait_until(lambda: job.events.filter(note="The provider knows no task nonsense.").exists())
+    job.refresh_from_db()
+    assert (job.state, job.remote_id) == ("unknown", "")
+    task = sandbox.stats()["tasks"][0]["id"]
+    resolve_unknown(job=job, by=owner_of(team), action="paste_id", remote_id=task)
+    job = wait_for_state(job, "succeeded")
+    assert spent(team) == (96, 0)
+
+
 def test_a_dead_download_link_is_renewed(sandbox, start_engine, team):
     sandbox.plan("dead_link", times=2)
     start_engine()
@@ -163,8 +181,8 @@ def test_files_that_the_provider_forgot_are_uploaded_again(sandbox, start_engine
 
 
 def test_a_task_that_the_provider_denies_is_lost_and_found_again(sandbox, start_engine, team):
-    sandbox.plan("status_404")
-    start_engine(timing=replace(QUICK, lost_probe=0.5))
+    sandbox.plan("status_404", times=3)
+    start_engine(timing=replace(QUICK, not_found=0.1, lost_probe=0.5))
     job = wait_for_state(launch_swap(team, model=sandbox.model()), "succeeded")
 
     assert [event.state for event in job.events.all()][-4:] == [

@@ -116,7 +116,8 @@ def test_the_operator_takes_over_a_task(client, operator, unknown):
     resolve(client, unknown, action="paste_id", remote_id="196300123")
 
     unknown.refresh_from_db()
-    assert (unknown.state, unknown.remote_id) == ("running", "196300123")
+    assert (unknown.state, unknown.remote_id) == ("unknown", "")
+    assert Attempt.objects.get(job=unknown).hinted_remote_id == "196300123"
 
 
 @pytest.mark.parametrize("job_id", ["xx", "1", "00000000-0000-4000-8000-000000000000"])

@@ -79,14 +79,19 @@ def test_giving_up_returns_the_credits_and_notes_the_operators_risk(team):
     assert balance(team) == (10, 0)
 
 
-@pytest.mark.parametrize(("slot", "after"), [(0, "running"), (None, "lost")])
-def test_a_pasted_id_is_polled(team, slot, after):
-    job = make_unknown(team, slot)
+def test_a_pasted_id_is_asked_about_before_it_is_believed(team):
+    job = make_unknown(team)
 
     resolve_unknown(job=job, by=owner_of(team), action="paste_id", remote_id="196300123")
 
     job.refresh_from_db()
-    assert (job.state, job.remote_id, job.slot) == (after, "196300123", slot)
+    assert (job.state, job.remote_id) == ("unknown", "")
+    attempt = Attempt.objects.get(job=job)
+    assert (attempt.remote_id, attempt.hinted_remote_id) == ("", "196300123")
+    assert attempt.hint_due_at is not None
+    assert job.events.last().note == (
+        "Task id 196300123 given by hand; the provider is asked about it."
+    )
 
 
 @pytest.mark.parametrize("remote_id", ["", "  ", "a b", "x" * 81, "../1"])

@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from catalog.models import Asset, Product, Upload
 from catalog.services import UploadRefused, create_product, finish_upload, start_upload
@@ -190,7 +192,8 @@ class Command(BaseCommand):
             if job.state != shown:
                 shown = job.state
                 self._say(f"{time.monotonic() - started:6.1f} s  {job.get_state_display()}")
-            return job.is_finished or None
+            # Nothing more happens by itself: somebody has to decide.
+            return job.is_finished or job.state == State.UNKNOWN or None
 
         self._wait_for(ended, "the job; it goes on and its results will be in the review")
 
@@ -232,7 +235,8 @@ class Command(BaseCommand):
                 told["error"] = error
             self.stdout.write(json.dumps(told))
         elif job is not None:
-            self.stdout.write(f"{job.get_state_display()}, {credits_charged} credits spent.")
+            held = "" if job.is_finished else f", {job.price} held"
+            self.stdout.write(f"{job.get_state_display()}, {credits_charged} credits spent{held}.")
             for name in names:
                 self.stdout.write(name)
 
@@ -288,6 +292,12 @@ def _pairs(given: list[str]) -> list[tuple[str, str]]:
 
 
 def _ending(job: Job) -> str:
+    if job.state == State.UNKNOWN:
+        page = settings.BASE_URL + reverse("generation:job_detail", args=[job.team.slug, job.pk])
+        return (
+            f"The provider gave no answer, so it may or may not have taken the job; {job.price} "
+            f"credits stay held. Decide there whether to run it again or to give it up: {page}"
+        )
     if not job.is_finished:
         return "Time is over. The job goes on; its results will be in the review."
     return job.error or f"The job ended as: {job.get_state_display()}."
