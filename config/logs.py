@@ -55,7 +55,10 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # Addresses that are permissions by themselves.
     (re.compile(r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^\s&\"'\\]+"), rf"\1{_HIDDEN}"),
-    (re.compile(r"(/(?:files|uploads/local|invitations|hooks/fashn)/)[\w:.~%=-]+"), rf"\1{_HIDDEN}"),
+    (
+        re.compile(r"(/(?:files|uploads/local|invitations|hooks/fashn)/)[\w:.~%=-]+"),
+        rf"\1{_HIDDEN}",
+    ),
     (re.compile(r"(/password/reset/key/)(?!done)[\w-]+"), rf"\1{_HIDDEN}"),
 )
 _SECRET_SETTINGS = (
