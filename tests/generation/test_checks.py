@@ -64,6 +64,32 @@ def test_one_provider_without_a_key_is_only_told(live):
     ]
 
 
+@pytest.mark.parametrize("key", ["sp key", "sp-\nkey", "clé", "s" * 401, "  "])
+def test_a_key_that_no_header_takes_is_an_error(live, key):
+    live.SELLERPIC_API_KEY = key
+
+    assert found() == [
+        (
+            "generation.E004",
+            "SELLERPIC_API_KEY is no key: it holds blanks, line breaks or letters that no key has.",
+        )
+    ]
+
+    live.SELLERPIC_API_KEY = " sp-key\n"
+    assert found() == [], "what copying adds does no harm"
+
+
+def test_codes_of_sellerpic_must_be_told_in_words_that_are_known(live):
+    live.SELLERPIC_CODES = ["12345=busy", " 12346 = refused ", "-7=unknown"]
+    assert found() == []
+
+    live.SELLERPIC_CODES = ["12345=busy", "12346=bussy", "busy", "0=busy", "x=busy"]
+    assert found() == [
+        ("generation.E005", f"SELLERPIC_CODES says nothing by {entry!r}.")
+        for entry in ("12346=bussy", "busy", "0=busy", "x=busy")
+    ]
+
+
 @pytest.mark.django_db
 def test_a_stored_key_counts_where_the_database_is_asked(live):
     live.SELLERPIC_API_KEY = live.FASHN_API_KEY = ""

@@ -63,7 +63,7 @@ def test_a_last_picture_goes_with_the_largest_video_alone(team, photos, size):
         (SIZE, "4:5", False),
         ((806, 1000), "4:5", False),
         ((820, 1000), "4:5", True),
-        ((784, 1000), "4:5", False),
+        ((786, 1000), "4:5", False),
         ((780, 1000), "4:5", True),
         (SIZE, "5:4", True),
         ((1000, 1000), "1:1", False),

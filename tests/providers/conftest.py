@@ -83,7 +83,10 @@ def raw_server(
                 continue
             with connection:
                 connection.settimeout(2)
-                seen.append(_read_request(connection))
+                request = _read_request(connection)
+                if not request:  # Who connects and says nothing has asked for nothing.
+                    continue
+                seen.append(request)
                 reply = answer(seen[-1]) if callable(answer) else answer
                 if reply == b"":
                     over.wait(3)  # Silence.
@@ -103,7 +106,10 @@ def raw_server(
 def _read_request(connection: socket.socket) -> bytes:
     request = b""
     while b"\r\n\r\n" not in request:
-        request += connection.recv(65536)
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        request += part
     head, _, body = request.partition(b"\r\n\r\n")
     for line in head.split(b"\r\n"):
         if line.lower().startswith(b"content-length:"):
