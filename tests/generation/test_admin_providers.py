@@ -189,6 +189,13 @@ def test_what_rests_on_an_assumption_is_listed_with_whether_it_is_offered(read, 
     assert "Remove background SellerPic contract and price SellerPic, Background Remover" in listed
     assert re.search(r"Remove background SellerPic .{0,80} no ", listed)
 
+    assert (
+        "Swap fashion model SellerPic 2 credits for one delivered result; the page tells" in listed
+    )
+    assert "Try on clothes SellerPic, top form of the request; its page was never read" in listed
+    assert re.search(r"Edit by instruction SellerPic one result; .{0,80} yes ", listed)
+    assert "Swap fashion model FASHN" not in listed
+
     settings.UNCONFIRMED_OPERATIONS = True
     listed = read().partition("Unconfirmed contracts")[2]
     assert re.search(r"Remove background SellerPic .{0,80} yes ", listed)

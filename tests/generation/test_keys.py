@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from generation.engine.breaker import note_failure, note_success
 from generation.models import Pool, ProviderAccount
 from generation.providers.base import Order
-from generation.providers.errors import AccountClosed, OutOfCredits, Unreachable
+from generation.providers.errors import WRONG_ADDRESS, AccountClosed, OutOfCredits, Unreachable
 from generation.providers.keys import KeyFrom, encrypt, key_of, rotate_keys, source_of
 from generation.providers.registry import client_for
 from sandbox.app import create_app
@@ -65,6 +65,29 @@ def test_without_its_secret_a_stored_key_is_none_and_the_log_says_so(account, se
         "The stored key of sellerpic at https://api.sellerpic.ai cannot be read with "
         "PROVIDER_KEY_SECRETS."
     ]
+
+
+def test_the_log_says_once_that_a_stored_key_is_not_read(account, settings, caplog):
+    settings.PROVIDER_KEY_SECRETS = [NEW]
+
+    assert [key_of(account) for _ in range(3)] == ["", "", ""]
+
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("text", ["sp key", "sp-\nkey", "cl\u00e9", ""])
+def test_a_malformed_key_of_the_environment_is_none(account, settings, text):
+    settings.SELLERPIC_API_KEY = text
+    assert (key_of(account), source_of(account)) == ("sp-stored", KeyFrom.ROW)
+
+    account.encrypted_key = ""
+    assert (key_of(account), source_of(account)) == ("", KeyFrom.NOWHERE)
+
+
+def test_the_blanks_that_copying_adds_are_no_part_of_a_key(account, settings):
+    settings.SELLERPIC_API_KEY = " sp-environment\r\n"
+
+    assert key_of(account) == "sp-environment"
 
 
 def test_the_sandbox_needs_no_key(settings):
@@ -126,8 +149,9 @@ def test_what_the_provider_says_to_the_key_is_kept_in_mind(account):
 
     note_failure(pool, Unreachable("SellerPic cannot be reached."), first)
     note_failure(pool, AccountClosed("Check SELLERPIC_BASE_URL.", code="http_302"), first)
+    note_failure(pool, AccountClosed("Check SELLERPIC_BASE_URL.", code=WRONG_ADDRESS), first)
     account.refresh_from_db()
-    assert account.key_refused_at is None, "neither says anything about the key"
+    assert account.key_refused_at is None, "none of them says anything about the key"
 
     for at in (first, later):
         note_failure(pool, AccountClosed("SellerPic refuses the key.", code="http_401"), at)

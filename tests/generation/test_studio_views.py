@@ -9,6 +9,10 @@ import pytest
 from django.urls import reverse
 
 from generation.models import Job, Preset
+from generation.operations import OPERATIONS
+from generation.providers.keys import encrypt
+from generation.providers.registry import current_account
+from generation.views import studio as studio_views
 from teams.credits import grant
 from teams.models import LedgerEntry, Role
 from tests.factories import (
@@ -70,6 +74,28 @@ def test_the_studio_preselects_what_the_address_names(studio, client):
     assert "16 left after" in page.text
     grant(team=studio.team, amount=5000, actor="tests", reason="", key="more")
     assert "5,016 left after" in client.get(studio.url("studio")).text
+
+
+def test_the_studio_asks_once_which_providers_have_a_key(
+    studio, client, count_queries, settings, monkeypatch
+):
+    """Where keys are stored: one query more than for the sandbox, whatever there is to choose."""
+    url = studio.url("studio")
+    with_sandbox = count_queries(lambda: client.get(url))
+    settings.SANDBOX = False
+    settings.SELLERPIC_API_KEY = settings.FASHN_API_KEY = ""
+    settings.PROVIDER_KEY_SECRETS = ["s" * 40]
+    account = current_account("sellerpic")
+    account.encrypted_key = encrypt("sp-stored")
+    account.save()
+    make_presets(3)
+    assert count_queries(lambda: client.get(url)) == with_sandbox + 1
+
+    monkeypatch.setattr(studio_views, "IN_STUDIO", tuple(OPERATIONS))
+    assert count_queries(lambda: client.get(url)) == with_sandbox + 1
+
+    settings.SELLERPIC_API_KEY = settings.FASHN_API_KEY = "key"
+    assert count_queries(lambda: client.get(url)) == with_sandbox
 
 
 def test_the_studio_reads_in_a_constant_number_of_queries(studio, client, count_queries):
