@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_links_that_never_work_leave_the_upload_for_later(photo):
 def test_what_a_live_host_links_by_http_goes_by_https(photo, tmp_path):
     """The name leads to this machine, so that the attempt ends once the scheme is settled."""
     item = RemoteItem("9", ItemState.SUCCEEDED)
-    live = {"is_sandbox": False, "file_hosts": ["localhost"]}
+    live: dict[str, Any] = {"is_sandbox": False, "file_hosts": ["localhost"]}
     found = envelope({"status": "SUCCESS", "fileUrl": "http://localhost/a.png"})
     with (
         raw_server(found) as (url, _seen),
