@@ -288,9 +288,10 @@ class Engine:
             self._begin(poll_job, ctx, job)
         if due.are_more:
             return _SOON
-        # Those that are asked now set their own next dates, which are seen at the next turn.
+        # Those that are asked now set their own next dates, which the next turn has to see in time.
+        longest = min(ctx.timing.tick, 1.0) if due.jobs else ctx.timing.tick
         following = due.following if due.following is not None else _DAY
-        return min(ctx.timing.tick, max(_SOON, following))
+        return min(longest, max(_SOON, following))
 
     async def _collect(self, ctx: Context) -> float:
         working = self._working_on(collect_job)
