@@ -28,7 +28,13 @@ def note_failure(pool: Pool, failure: NotTaken, now: datetime) -> None:
     Of several submits that fail together only the first counts, so that ten places at once do not
     make a short break a long one. Where only an operator can open the account again they are told.
     """
-    if isinstance(failure, TooSoon):  # Our own limit, which nobody there knows of.
+    if isinstance(failure, TooSoon):
+        # Our own limit, which nobody there knows of: no trial follows. But without the pause every
+        # ready job would be claimed and refused in turn.
+        until = now + seconds(failure.retry_after or 1)
+        Pool.objects.filter(Q(busy_until=None) | Q(busy_until__lt=until), pk=pool.pk).update(
+            busy_until=until
+        )
         return
     if isinstance(failure, AccountClosed):
         note_key(pool.account_id, failure, now)

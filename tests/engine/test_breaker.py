@@ -147,19 +147,23 @@ def test_an_upload_that_a_firewall_refuses_each_time_ends_the_job(team, launch):
     assert spent(team) == (1000, 0)
 
 
-def test_our_own_rate_limit_holds_back_one_job_and_pauses_nothing(launch):
+def test_our_own_rate_limit_holds_the_pool_back_and_no_trial_follows(launch):
     start = now()
-    launch(start)
-    other = launch(start)
-    [held, taken] = claim_to_submit(start, TIMING)
+    for _ in range(8):
+        launch(start)
+    held, also_held, *_rest = claim_to_submit(start, TIMING)
+    too_soon = TooSoon("Wait.", code="rate_limited", retry_after=7)
 
-    record_outcome(held, TooSoon("Wait.", code="rate_limited", retry_after=7), start)
+    record_outcome(held, too_soon, start)
+    record_outcome(also_held, too_soon, start)
 
     held.job.refresh_from_db()
     assert held.job.due_at == start + timedelta(seconds=7)
     pool = Pool.objects.select_related("account").get(pk=held.job.pool_id)
-    assert (pool.busy_until, pool.busy_streak, pool.account.closed_streak) == (None, 0, 0)
-    assert taken.job == other
+    assert pool.busy_until == start + timedelta(seconds=7)
+    assert (pool.busy_streak, pool.account.closed_streak) == (0, 0)
+    assert claim_to_submit(start + timedelta(seconds=6), TIMING) == []
+    assert len(claim_to_submit(start + timedelta(seconds=8), TIMING)) == 2
 
 
 # --- Successes under way --------------------------------------------------------------------------
