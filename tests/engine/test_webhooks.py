@@ -131,7 +131,7 @@ def test_a_task_that_the_provider_does_not_know_is_no_proof(called, start_engine
     wait_until(lambda: job.attempts.get().hinted_remote_id == "")
     job.refresh_from_db()
     assert (job.state, job.remote_id) == ("unknown", "")
-    assert "named no task of ours" in caplog.text
+    assert "may have is none of ours" in caplog.text
     assert spent(team) == (100, 2)
 
 
