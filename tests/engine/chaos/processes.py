@@ -92,7 +92,7 @@ class Fleet:
         return sum(self.killed.values()) >= self._deaths
 
     def _plan_kill(self) -> None:
-        self._next_kill = time.monotonic() + self._chance.uniform(1.5, 4.5)
+        self._next_kill = time.monotonic() + self._chance.uniform(0.8, 2.4)
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         command = (
