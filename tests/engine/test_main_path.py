@@ -126,9 +126,10 @@ def test_a_hint_moves_a_job_without_waiting_for_the_next_look(sandbox, start_eng
     app.conf.task_always_eager = True
     try:
         job = launch_swap(team, model=sandbox.model())
-        wait_for_state(job, "succeeded")
+        job = wait_for_state(job, "succeeded")
     finally:
         app.conf.task_always_eager = False
+    assert (job.captured, job.outputs_delivered) == (4, 2)
 
 
 def test_a_slow_submit_delays_no_other_job(sandbox, start_engine, team):

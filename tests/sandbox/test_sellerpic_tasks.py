@@ -143,6 +143,7 @@ def test_a_task_is_drawn_from_its_pictures(tmp_path, task):
 def test_apparel_is_one_garment(provider, part):
     model, garment = provider.upload(), {"imageKey": provider.upload()}
     provider.ok(provider.generate("tryOnApparel", modelImageKey=model, **{part: garment}))
+    assert provider.stats()["accepted"] == 1
 
 
 @pytest.mark.parametrize("parts", [(), ("top", "bottom"), ("top", "bottom", "onePiece")])
@@ -182,6 +183,7 @@ def test_a_mask_may_be_blurred_a_little_by_its_format(provider, kind):
     for _ in range(2):
         whole = body_of(provider, "tryOnAccessories", modelMaskKey=key)
         provider.ok(provider.generate("tryOnAccessories", **whole))
+    assert provider.stats()["accepted"] == 2
 
 
 # Background Replacer --------------------------------------------------------------------------
@@ -270,6 +272,7 @@ def test_a_video_may_be_as_narrow_as_2_to_5(provider, size):
     provider.ok(
         provider.generate("imageToVideo", imageKey=provider.upload(encoded(Image.new("RGB", size))))
     )
+    assert provider.stats()["accepted"] == 1
 
 
 @pytest.mark.parametrize("length", [6, 5.0, "5", True])
