@@ -60,17 +60,6 @@ class CallLog(Database):
             if newest > KEPT_CALLS and newest % 1000 == 0:
                 self._rows("DELETE FROM call WHERE id <= :id", id=newest - KEPT_CALLS)
 
-    def window_hits(self, account: Account, operation: str, since: float) -> int:
-        """Calls of the operation after `since` that no rate limit refused."""
-        return self._number(
-            """SELECT count(*) FROM call WHERE provider = :provider AND account = :account
-               AND operation = :operation AND at > :since AND outcome <> 'RateLimitExceeded'""",
-            provider=account.provider,
-            account=account.key,
-            operation=operation,
-            since=since,
-        )
-
     def calls(
         self, after: int = 0, account: str = "", operation: str = "", most: int = 1000
     ) -> list[dict[str, Any]]:
