@@ -98,9 +98,9 @@ async def _send(ctx: Context, job: Job, order: Order) -> Submitted | ProviderErr
         return exc
     except TimeoutError:
         return OutcomeUnknown(_("The provider did not answer in time."))
-    except Exception as exc:
+    except Exception:
         logger.exception("Submitting %s failed unexpectedly.", job.pk)
-        return OutcomeUnknown(type(exc).__name__)
+        return OutcomeUnknown(_("The request broke off on our side; it may have been taken."))
 
 
 def _not_sent(job: Job, failure: Exception) -> ProviderError:

@@ -1,4 +1,4 @@
-"""What an operator does with a provider account: write its key, pause it, let it try again.
+"""What an operator does with a provider account: write its key, ask for its balance, pause it.
 
 Every change leaves an entry in the audit trail. A key itself is written nowhere but into its row.
 """
@@ -17,15 +17,22 @@ from django.views.decorators.debug import sensitive_variables
 
 from generation.models import ProviderAccount
 from generation.providers.base import Balance
-from generation.providers.errors import AccountClosed, OutOfCredits, ProviderError
-from generation.providers.keys import can_store, encrypt, environment_key, well_formed
+from generation.providers.errors import AccountClosed, OutOfCredits, ProviderError, Unreachable
+from generation.providers.keys import (
+    can_store,
+    encrypt,
+    environment_key_for,
+    key_of,
+    note_key,
+    well_formed,
+)
 from generation.providers.registry import client_for
 from generation.tasks import send_wake_hint
 from teams.audit import record
 from teams.models import User
 
 TRY_SECONDS = 8.0
-"""How long the page waits for the provider's word about a new key."""
+"""How long the page waits for the provider's word about a key or a balance."""
 
 
 class Verdict(StrEnum):
@@ -49,15 +56,27 @@ class KeyNotSaved(Exception):
     """The key was not stored and the one from before stays; the message says why."""
 
 
+class BalanceNotRead(Exception):
+    """The provider told no balance and the one from before stays; the message says why."""
+
+
 @sensitive_variables()
 def save_key(
-    account: ProviderAccount, text: str, *, by: User, even_if_refused: bool = False
+    account: ProviderAccount,
+    text: str,
+    *,
+    by: User,
+    replace: bool = False,
+    even_if_refused: bool = False,
 ) -> Trial:
     """Try a key at the provider and store it, encrypted; the engine takes it up within seconds.
 
-    One that the provider refuses is stored only `even_if_refused`; one that it says nothing about
-    is stored. Waits for the provider up to `TRY_SECONDS`. Raises KeyNotSaved.
+    A stored key is written over only to `replace` it. One that the provider refuses is stored only
+    `even_if_refused`; one that it says nothing about is stored. Waits for the provider up to
+    `TRY_SECONDS`. Raises KeyNotSaved.
     """
+    if account.encrypted_key and not replace:
+        raise KeyNotSaved(_unconfirmed())
     key = _storable(account, text)
     trial = try_key(account, key)
     if trial.verdict is Verdict.REFUSED and not even_if_refused:
@@ -77,8 +96,11 @@ def save_key(
     if trial.verdict is not Verdict.REFUSED:
         # The next job tries at once; the streak stays, so that it tries alone.
         changes["closed_until"] = None
+    rows = ProviderAccount.objects.filter(pk=account.pk)
     with transaction.atomic():
-        ProviderAccount.objects.filter(pk=account.pk).update(**changes)
+        # Another operator may have stored one while this one was tried.
+        if not (rows if replace else rows.filter(encrypted_key="")).update(**changes):
+            raise KeyNotSaved(_unconfirmed())
         _note(account, by, "provider.key_stored", trial=trial.verdict.value)
     return trial
 
@@ -119,21 +141,48 @@ def try_now(account: ProviderAccount, *, by: User) -> bool:
     return bool(moved)
 
 
+def read_balance(account: ProviderAccount) -> Balance:
+    """Ask the provider for the balance now and keep it with the time. Raises BalanceNotRead.
+
+    What the answer says about the key is kept as well. Waits up to `TRY_SECONDS`.
+    """
+    key = key_of(account)
+    if not key:
+        raise BalanceNotRead(_("There is no key to ask with."))
+    try:
+        balance = _ask(account, key)
+    except ProviderError as exc:
+        note_key(account.pk, exc, now())
+        raise BalanceNotRead(exc.message) from exc
+    at = now()
+    ProviderAccount.objects.filter(pk=account.pk).update(
+        balance_remaining=balance.remaining, balance_total=balance.total, balance_at=at
+    )
+    note_key(account.pk, None, at)
+    return balance
+
+
 @sensitive_variables()
 def try_key(account: ProviderAccount, key: str) -> Trial:
     """Ask for the balance with a key. No transaction may be open: the provider may be slow."""
     try:
-        balance = asyncio.run(_balance_with(account, key))
+        balance = _ask(account, key)
     except OutOfCredits as exc:
         return Trial(Verdict.WORKS, exc.message)
     except AccountClosed as exc:
         return Trial(Verdict.REFUSED, exc.message)
     except ProviderError as exc:
         return Trial(Verdict.UNANSWERED, exc.message)
-    except TimeoutError:
-        reason = _("The provider said nothing within %(seconds)d seconds.")
-        return Trial(Verdict.UNANSWERED, reason % {"seconds": TRY_SECONDS})
     return Trial(Verdict.WORKS, balance=balance)
+
+
+@sensitive_variables()
+def _ask(account: ProviderAccount, key: str) -> Balance:
+    try:
+        return asyncio.run(_balance_with(account, key))
+    except TimeoutError as exc:
+        reason = _("The provider said nothing within %(seconds)d seconds.")
+        raise Unreachable(reason % {"seconds": TRY_SECONDS}) from exc
 
 
 async def _balance_with(account: ProviderAccount, key: str) -> Balance:
@@ -148,7 +197,7 @@ async def _balance_with(account: ProviderAccount, key: str) -> Balance:
 def _storable(account: ProviderAccount, text: str) -> str:
     if account.is_sandbox:
         raise KeyNotSaved(_("The sandbox has a key of its own."))
-    if environment_key(account.provider):
+    if environment_key_for(account):
         raise KeyNotSaved(_("The environment gives a key, and it wins. Nothing was saved."))
     if not can_store():
         raise KeyNotSaved(_("PROVIDER_KEY_SECRETS is empty, so that no key can be stored."))
@@ -158,6 +207,13 @@ def _storable(account: ProviderAccount, text: str) -> str:
         raise KeyNotSaved(
             _("That is no key: paste it whole, without blanks. Nothing was saved.")
         ) from None
+
+
+def _unconfirmed() -> str:
+    return _(
+        "There is a stored key already. Tick “Replace the stored key” to write over it. "
+        "Nothing was saved."
+    )
 
 
 def _set_paused(account: ProviderAccount, to: bool, by: User, action: str) -> bool:

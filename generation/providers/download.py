@@ -123,7 +123,7 @@ class Downloader:
                     )
                 yield response
         except (NotSent, AnswerLost) as exc:
-            raise Unreachable(f"The file's server gave no whole answer ({exc}).") from exc
+            raise Unreachable(f"The file's server {exc.where}.") from exc
 
     async def _checked_address(self, parts: SplitResult) -> str:
         """The address to connect to, after every rule was applied."""

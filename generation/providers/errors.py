@@ -50,6 +50,13 @@ class AccountClosed(NotTaken):
     """Key refused or no credits left: nothing more is sent until an operator acts."""
 
 
+class Denied(AccountClosed):
+    """A 403 that no known code explains: of the account, or of something in this one request.
+
+    Either way nothing was taken. Whether every job meets it, or one alone, only time tells.
+    """
+
+
 WRONG_ADDRESS = "wrong_address"
 """Code of an AccountClosed that says nothing about the key: the host knows no such call."""
 

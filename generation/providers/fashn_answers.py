@@ -14,6 +14,7 @@ from generation.providers.base import ItemState, RemoteItem, TaskStatus
 from generation.providers.errors import (
     AccountClosed,
     Busy,
+    Denied,
     NotFound,
     NotTaken,
     OutOfCredits,
@@ -159,7 +160,7 @@ def _bare_failure(answer: Answer, code: str, message: str, paid: bool) -> Provid
     if status == 402:
         return OutOfCredits("The account at FASHN has no credits left.", code=code)
     if status == 403:
-        return AccountClosed("FASHN refuses to serve this account.", code=code)
+        return Denied("FASHN refuses to serve this account.", code=code)
     if status == 404:
         return NotFound("FASHN does not know this id any more.", code=code)
     if status == 429:

@@ -7,17 +7,21 @@ replaced by its maintained fork without touching an adapter.
 from __future__ import annotations
 
 import json
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+logger = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """No JSON answer of a provider comes near this; a larger body is not read on."""
@@ -38,12 +42,43 @@ _NOT_SENT = (
 )
 
 
+class Break(StrEnum):
+    """Where a call broke off. The values follow upon the name of who was called."""
+
+    UNREACHED = "cannot be reached"
+    IMPOSSIBLE = "cannot be called with these settings; nothing was sent"
+    SENDING = "closed the connection while the request was being sent"
+    ANSWERING = "closed the connection before the whole answer had come"
+    SLOW_TO_TAKE = "did not take the request in time"
+    SLOW_TO_ANSWER = "did not answer in time"
+    UNREADABLE = "sent an answer that could not be read"
+
+
 class NotSent(Exception):
     """No request was made: the other side has seen nothing."""
+
+    def __init__(self, where: Break) -> None:
+        super().__init__(where.value)
+        self.where = where
 
 
 class AnswerLost(Exception):
     """The request was sent, or part of it was, and no whole answer came back."""
+
+    def __init__(self, where: Break) -> None:
+        super().__init__(where.value)
+        self.where = where
+
+
+_WHERE: tuple[tuple[type[httpx.HTTPError] | tuple[type[httpx.HTTPError], ...], Break], ...] = (
+    ((httpx.LocalProtocolError, httpx.UnsupportedProtocol), Break.IMPOSSIBLE),
+    (_NOT_SENT, Break.UNREACHED),
+    (httpx.WriteError, Break.SENDING),
+    (httpx.WriteTimeout, Break.SLOW_TO_TAKE),
+    (httpx.TimeoutException, Break.SLOW_TO_ANSWER),
+    (httpx.DecodingError, Break.UNREADABLE),
+)
+"""The first that fits counts; anything else broke while the answer was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +171,8 @@ class ApiClient:
             async for chunk in stream_body(response):
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
-                    raise AnswerLost("The answer is too large.")
+                    logger.warning("An answer of %s is too large.", response.request.url.host)
+                    raise AnswerLost(Break.UNREADABLE)
             return Answer(response.status_code, _lower(response.headers), bytes(body))
 
 
@@ -154,9 +190,9 @@ async def open_response(
     try:
         response = await client.send(request, stream=True)
     except _NOT_SENT as exc:
-        raise NotSent(_reason(exc)) from exc
+        raise NotSent(_where(exc, request)) from exc
     except httpx.HTTPError as exc:
-        raise AnswerLost(_reason(exc)) from exc
+        raise AnswerLost(_where(exc, request)) from exc
     try:
         yield response
     finally:
@@ -169,7 +205,7 @@ async def stream_body(response: httpx.Response) -> AsyncIterator[bytes]:
         async for chunk in response.aiter_bytes():
             yield chunk
     except httpx.HTTPError as exc:
-        raise AnswerLost(_reason(exc)) from exc
+        raise AnswerLost(_where(exc, response.request)) from exc
 
 
 def _client(
@@ -194,9 +230,14 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _reason(exc: Exception) -> str:
-    # Only the kind of failure: messages of the library may carry addresses with signatures.
-    return type(exc).__name__
+def _where(exc: httpx.HTTPError, request: httpx.Request) -> Break:
+    """Where the call broke off, for people; the library's own name of it goes into the log."""
+    # No more than that: its messages and the path may carry addresses with signatures.
+    logger.warning("%s %s: %s", request.method, request.url.host, type(exc).__name__)
+    for kinds, where in _WHERE:
+        if isinstance(exc, kinds):
+            return where
+    return Break.ANSWERING
 
 
 def _moment(text: str) -> datetime | None:

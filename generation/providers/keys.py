@@ -1,5 +1,8 @@
 """Provider keys: the environment's first, then the one an operator wrote, encrypted in its row.
 
+The environment's key belongs to the address that the settings name now. Jobs may still run at an
+address that they named before: there it is never sent, only a key that was stored for that account.
+
 Encrypted by Fernet (AES-128-CBC with HMAC-SHA256, `cryptography`); the first secret of
 PROVIDER_KEY_SECRETS encrypts, all of them decrypt, so that secrets can be rotated.
 """
@@ -52,7 +55,7 @@ def key_of(account: ProviderAccount) -> str:
     """The key to speak for an account with; "" where there is none, or it cannot be read."""
     if account.is_sandbox:
         return SANDBOX_KEYS[account.provider]
-    if key := environment_key(account.provider):
+    if key := environment_key_for(account):
         return key
     key = _stored_key(account)
     if account.encrypted_key and not key and account.encrypted_key not in _told:
@@ -72,11 +75,26 @@ def environment_key(provider: str) -> str:
         return ""
 
 
+def environment_key_for(account: ProviderAccount) -> str:
+    """The environment's key, where it may speak for this account: at the address of the settings.
+
+    "" for the sandbox, and for a host that the settings do not name any more (whoever runs it now).
+    """
+    if account.is_sandbox or account.base_url != live_address(account.provider):
+        return ""
+    return environment_key(account.provider)
+
+
+def live_address(provider: str) -> str:
+    """Where the settings say that the provider itself is."""
+    return str(settings.FASHN_BASE_URL if provider == "fashn" else settings.SELLERPIC_BASE_URL)
+
+
 def source_of(account: ProviderAccount) -> KeyFrom:
     """Where `key_of` has its answer from."""
     if account.is_sandbox:
         return KeyFrom.SANDBOX
-    if environment_key(account.provider):
+    if environment_key_for(account):
         return KeyFrom.ENVIRONMENT
     if not account.encrypted_key:
         return KeyFrom.NOWHERE

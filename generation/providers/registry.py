@@ -10,7 +10,7 @@ from django.db import transaction
 from generation.models import Pool, ProviderAccount
 from generation.operations import OPERATIONS, Offer, Operation, fashn, sellerpic
 from generation.providers.base import Provider
-from generation.providers.keys import environment_key, key_of
+from generation.providers.keys import environment_key, key_of, live_address
 
 SELLERPIC, FASHN = "sellerpic", "fashn"
 PROVIDERS = (SELLERPIC, FASHN)
@@ -48,7 +48,7 @@ def is_current(account: ProviderAccount) -> bool:
     """Whether new jobs go to the account, as the settings say. No query."""
     if settings.SANDBOX or account.is_sandbox:
         return bool(settings.SANDBOX) and account.is_sandbox
-    return account.base_url == _live_address(account.provider)
+    return account.base_url == live_address(account.provider)
 
 
 def prepare_accounts() -> list[ProviderAccount]:
@@ -71,7 +71,7 @@ def configured_providers() -> list[str]:
         return list(PROVIDERS)
     having = {provider for provider in PROVIDERS if environment_key(provider)}
     if len(having) < len(PROVIDERS):
-        addresses = {provider: _live_address(provider) for provider in PROVIDERS}
+        addresses = {provider: live_address(provider) for provider in PROVIDERS}
         stored = ProviderAccount.objects.filter(is_sandbox=False).exclude(encrypted_key="")
         having |= {
             account.provider
@@ -171,13 +171,9 @@ def _pools(provider: str) -> dict[str, dict[str, float]]:
     }
 
 
-def _live_address(provider: str) -> str:
-    return str(settings.FASHN_BASE_URL if provider == FASHN else settings.SELLERPIC_BASE_URL)
-
-
 def _live_account(provider: str) -> ProviderAccount:
     account, _ = ProviderAccount.objects.get_or_create(
-        provider=provider, base_url=_live_address(provider)
+        provider=provider, base_url=live_address(provider)
     )
     return account
 

@@ -16,6 +16,7 @@ from generation.providers.base import ItemState, RemoteItem
 from generation.providers.errors import (
     AccountClosed,
     Busy,
+    Denied,
     FileGone,
     NotFound,
     NotTaken,
@@ -138,12 +139,14 @@ def _refusal(
         kind = MEANINGS[meaning] if paid or meaning != "unknown" else Unreachable
     elif code == BUSY:
         kind, shown = Busy, "Every place at SellerPic is taken."
-    elif answer.status in (401, 403):
+    elif answer.status == 401:
         kind, shown = AccountClosed, "SellerPic refuses the key."
     elif _NO_CREDITS.search(message):
         kind, shown = OutOfCredits, "The account at SellerPic has no credits left."
     elif paid and _FILE_GONE.search(message):
         kind = FileGone
+    elif answer.status == 403:
+        kind, shown = Denied, "SellerPic refuses the key."
     elif answer.status == 404:
         kind = NotFound
     elif answer.status == 429:
@@ -161,7 +164,8 @@ def _bare_failure(answer: Answer, trace_id: str, paid: bool) -> ProviderError:
     """What an answer without a readable error code means, by its HTTP status."""
     code = f"http_{answer.status}"
     if answer.status in (401, 403):
-        return AccountClosed("SellerPic refuses the key.", code=code, trace_id=trace_id)
+        kind = Denied if answer.status == 403 else AccountClosed
+        return kind("SellerPic refuses the key.", code=code, trace_id=trace_id)
     if answer.status == 404:
         return NotFound("SellerPic does not know this id.", code=code, trace_id=trace_id)
     if answer.status == 429:

@@ -16,9 +16,9 @@ async def sent(call: Awaitable[Answer], provider: str, *, paid: bool) -> Answer:
     try:
         return await call
     except NotSent as exc:
-        raise Unreachable(f"{provider} cannot be reached ({exc}).") from exc
+        raise Unreachable(f"{provider} {exc.where}.") from exc
     except AnswerLost as exc:
-        raise after_sending(paid, f"{provider}'s answer was lost ({exc}).") from exc
+        raise after_sending(paid, f"{provider} {exc.where}.") from exc
 
 
 def after_sending(paid: bool, message: str, *, code: str = "", trace_id: str = "") -> ProviderError:

@@ -45,7 +45,7 @@ def busy(operator, settings):
         assert advance(job, "queued", "submitting", slot=0, attempt_count=1)
         Attempt.objects.create(
             job=job, number=1, request_hash="x", outcome="unknown", trace_id="trace-0123456789",
-            error="SellerPic's answer was lost (ReadTimeout).", suspected_cost=4,
+            error="SellerPic did not answer in time.", suspected_cost=4,
         )  # fmt: skip
         assert advance(job, "submitting", "unknown", slot=None)
     assert advance(lost, "unknown", "lost", remote_id="1963000000000000999")

@@ -38,7 +38,7 @@ def silent_job(state: str = "unknown", *, team: str = "Atelier", task: str = "19
     assert advance(job, "queued", "submitting", slot=0, attempt_count=1)
     Attempt.objects.create(
         job=job, number=1, request_hash="x", outcome="unknown", trace_id="trace-7",
-        error="SellerPic's answer was lost (ReadTimeout).", started_at=now(),
+        error="SellerPic did not answer in time.", started_at=now(),
     )  # fmt: skip
     assert advance(job, "submitting", "unknown", slot=None)
     if state == "lost":

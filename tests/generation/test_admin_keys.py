@@ -125,7 +125,7 @@ def test_a_key_that_cannot_be_tried_is_stored_and_said_to_be_untried(client, rea
     told = do(client, account, "key", key=GOOD_KEY)
 
     assert told == [
-        "The key was stored and could not be tried: SellerPic cannot be reached (ConnectError)."
+        "The key was stored and could not be tried: SellerPic cannot be reached."
     ]
     account.refresh_from_db()
     assert key_of(account) == GOOD_KEY

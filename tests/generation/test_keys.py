@@ -13,12 +13,15 @@ from django.utils.timezone import now
 
 from generation.engine.breaker import note_failure, note_success
 from generation.models import Pool, ProviderAccount
+from generation.operators.changes import save_key
 from generation.providers.base import Order
 from generation.providers.errors import WRONG_ADDRESS, AccountClosed, OutOfCredits, Unreachable
 from generation.providers.keys import KeyFrom, encrypt, key_of, rotate_keys, source_of
 from generation.providers.registry import client_for
 from sandbox.app import create_app
 from sandbox.server import serve_in_thread
+from teams.models import User
+from tests.providers.conftest import answer_of, raw_server
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +52,50 @@ def test_a_key_of_the_environment_wins_over_a_stored_one(account, settings):
     settings.SELLERPIC_API_KEY = "sp-environment"
 
     assert (key_of(account), source_of(account)) == ("sp-environment", KeyFrom.ENVIRONMENT)
+
+
+@pytest.mark.parametrize("provider", ["sellerpic", "fashn"])
+def test_the_key_of_the_environment_is_never_sent_to_a_host_of_former_settings(settings, provider):
+    settings.SANDBOX = False
+    settings.PROVIDER_KEY_SECRETS = [OLD]
+    settings.SELLERPIC_API_KEY = settings.FASHN_API_KEY = "the-environments-own"
+    with raw_server(answer_of(401, "{}")) as (url, seen):
+        former = ProviderAccount.objects.create(provider=provider, base_url=url)
+        assert (key_of(former), source_of(former)) == ("", KeyFrom.NOWHERE)
+
+        ask_status(former)
+        former.encrypted_key = encrypt("stored-for-this-account")
+        ask_status(former)
+
+    named = [line for request in seen for line in request.splitlines() if b"uthorization" in line]
+    assert [line.split()[-1] for line in named] == [b"no-key", b"stored-for-this-account"]
+    assert not any(b"the-environments-own" in request for request in seen)
+
+
+def ask_status(account: ProviderAccount) -> None:
+    async def ask() -> None:
+        client = client_for(account)
+        try:
+            await client.status("77")
+        finally:
+            await client.aclose()
+
+    with pytest.raises(AccountClosed):
+        asyncio.run(ask())
+
+
+def test_a_key_can_be_stored_for_a_host_of_former_settings(account, settings):
+    settings.SELLERPIC_API_KEY = "sp-environment"
+    operator = User.objects.create_superuser("operator@example.com", "x")
+    with raw_server(answer_of(401, "{}")) as (url, seen):
+        ProviderAccount.objects.filter(pk=account.pk).update(base_url=url)
+        account.refresh_from_db()
+
+        save_key(account, "sp-another", by=operator, even_if_refused=True)
+
+    account.refresh_from_db()
+    assert (key_of(account), source_of(account)) == ("sp-another", KeyFrom.ROW)
+    assert [b"Bearer sp-another" in request for request in seen] == [True]
 
 
 def test_the_stored_text_does_not_hold_the_key(account):

@@ -3,12 +3,14 @@
 import json
 import socket
 
+import httpx
 import pytest
 
 from generation.providers.base import ItemState, Media, Order, RemoteItem
 from generation.providers.errors import (
     AccountClosed,
     Busy,
+    Denied,
     FileGone,
     NotFound,
     NotTaken,
@@ -45,7 +47,9 @@ ANSWERS = [
     ("busy at any status", answer_of(500, envelope(30003)), Busy),
     ("busy as text", answer_of(200, envelope("30003")), Busy),
     ("key refused", answer_of(401, "no"), AccountClosed),
-    ("key refused in the envelope", answer_of(403, envelope(403, msg="Forbidden")), AccountClosed),
+    ("key refused by a code at 401", answer_of(401, envelope(401, msg="No")), AccountClosed),
+    ("denied in the envelope", answer_of(403, envelope(403, msg="Forbidden")), Denied),
+    ("denied without a word", answer_of(403, "no"), Denied),
     ("no credits", answer_of(200, envelope(1, msg="Insufficient balance")), OutOfCredits),
     ("not enough credits", answer_of(200, envelope(1, msg="Not enough credits left.")), OutOfCredits),
     ("a small picture", answer_of(200, envelope(1, msg="Insufficient image resolution")), Refused),
@@ -143,6 +147,46 @@ def test_a_key_that_no_header_takes_was_not_sent(kind):
         speak(url, lambda client: client.submit(order), kind, api_key="fa-key\n")
 
     assert seen == []
+
+
+class Breaks(httpx.AsyncBaseTransport):
+    """A wire that breaks in one way."""
+
+    def __init__(self, how: Exception) -> None:
+        self.how = how
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise self.how
+
+
+@pytest.mark.parametrize("kind", [SellerPic, Fashn])
+@pytest.mark.parametrize(
+    ("how", "expected", "words"),
+    [
+        (httpx.ConnectError, Unreachable, "cannot be reached"),
+        (httpx.ConnectTimeout, Unreachable, "cannot be reached"),
+        (httpx.LocalProtocolError, Unreachable, "cannot be called with these settings; nothing was sent"),
+        (httpx.WriteError, OutcomeUnknown, "closed the connection while the request was being sent"),
+        (httpx.WriteTimeout, OutcomeUnknown, "did not take the request in time"),
+        (httpx.ReadTimeout, OutcomeUnknown, "did not answer in time"),
+        (httpx.ReadError, OutcomeUnknown, "closed the connection before the whole answer had come"),
+        (httpx.RemoteProtocolError, OutcomeUnknown, "closed the connection before the whole answer had come"),
+    ],
+)  # fmt: skip
+def test_says_in_plain_words_where_a_call_broke_off(kind, how, expected, words, caplog):
+    order = (
+        Order("removeBackground", files={"image": "UPLOAD/a.jpg"})
+        if kind is SellerPic
+        else Order("background-remove", files={"image": "https://x.example/a.jpg"})
+    )
+    wire = Breaks(how("https://signed.example/?secret=1"))
+
+    with pytest.raises(expected) as failure:
+        speak("http://127.0.0.1:9", lambda c: c.submit(order), kind, transport=wire)
+
+    name = "FASHN" if kind is Fashn else "SellerPic"
+    assert (type(failure.value), failure.value.message) == (expected, f"{name} {words}.")
+    assert caplog.messages == [f"POST 127.0.0.1: {how.__name__}"]
 
 
 def test_an_id_that_comes_as_a_number_stays_whole():

@@ -9,6 +9,7 @@ from generation.providers.base import ItemState, Media, Order, RemoteItem
 from generation.providers.errors import (
     AccountClosed,
     Busy,
+    Denied,
     LinkBlocked,
     LinkDead,
     NotFound,
@@ -43,7 +44,9 @@ RUNS = [
     ("key refused", error(401, "UnauthorizedAccess"), AccountClosed),
     ("key refused without a word", answer_of(401, "no"), AccountClosed),
     ("payment required", answer_of(402, "{}"), OutOfCredits),
-    ("forbidden", answer_of(403, "no"), AccountClosed),
+    ("denied without a word", answer_of(403, "no"), Denied),
+    ("denied by a word nobody listed", error(403, "Forbidden"), Denied),
+    ("key refused at another status", error(403, "UnauthorizedAccess"), AccountClosed),
     ("no such path", error(404, "NotFound"), AccountClosed),
     ("no such path of a stranger", answer_of(404, "no"), AccountClosed),
     ("too many calls", error(429, "RateLimitExceeded", headers="Retry-After: 7\r\n"), NotTaken),
