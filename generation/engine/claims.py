@@ -13,8 +13,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Window
+from django.db.models.functions import Coalesce, RowNumber
 from django.utils.translation import gettext as _
 
 from generation.engine.breaker import is_on_trial, places_open
@@ -66,6 +66,9 @@ def claim_to_prepare(
     claimed: list[Job] = []
     begun = Counter(working or {})
     for pool in _pools_with(State.QUEUED, now):
+        places = min(room - begun[pool.account_id], places_open(pool, now))
+        if places <= 0:
+            continue
         prepared = list(
             Job.objects.unfinished()
             .filter(pool=pool, state__in=[State.PREPARING, State.READY])
@@ -77,9 +80,8 @@ def claim_to_prepare(
             all_of=Counter(team_id for team_id, _is_batch in prepared),
             people=Counter(team_id for team_id, is_batch in prepared if not is_batch),
         )
-        places = min(room - begun[pool.account_id], places_open(pool, now))
         turns = _fair_turns(pool, State.QUEUED, now, ahead.all_of, ahead)
-        for job in _in_order(turns[: max(0, places)]):
+        for job in _in_order(turns[:places]):
             if advance(
                 job, State.QUEUED, State.PREPARING, lease_until=_lease(now, timing.prepare, timing)
             ):
@@ -91,8 +93,12 @@ def claim_to_prepare(
 def claim_to_submit(now: datetime, timing: Timing) -> list[Claimed]:
     """Fill free slots with ready jobs. The next slot goes to the team with the fewest in flight."""
     claimed: list[Claimed] = []
-    for pool in _pools_with(State.READY, now):
-        claimed += _fill_slots(pool.pk, now, timing)
+    in_slots = Job.objects.unfinished().filter(pool=OuterRef("pk"), slot__isnull=False)
+    taken = in_slots.order_by().values("pool").annotate(count=Count("pk")).values("count")
+    for pool in _pools_with(State.READY, now).annotate(taken=Coalesce(Subquery(taken), 0)):
+        # A first look without the lock; most often every place is taken.
+        if pool.taken < pool.slots and places_open(pool, now):
+            claimed += _fill_slots(pool.pk, now, timing)
     return claimed
 
 
@@ -109,6 +115,8 @@ def _fill_slots(pool_id: int, now: datetime, timing: Timing) -> list[Claimed]:
     # Where the limit was lowered, jobs in higher numbers hold places as well.
     places = min(places, max(0, pool.slots - len(taken)))
     free = [number for number in range(pool.slots) if number not in taken][:places]
+    if not free:
+        return []
     # More than fit, since some of them may turn out not to be fit to send.
     most = len(free) * 3
     if is_on_trial(pool):
@@ -207,15 +215,10 @@ def _keys_are_fresh(job: Job, inputs: Sequence[JobInput], now: datetime, timing:
     return wanted <= set(known)
 
 
-def _pools_with(state: str, now: datetime) -> list[Pool]:
-    pools = (
-        Job.objects.unfinished()
-        .filter(state=state, due_at__lte=now)
-        .order_by()
-        .values_list("pool_id", flat=True)
-        .distinct()
-    )
-    return list(Pool.objects.filter(pk__in=list(pools)).select_related("account").order_by("pk"))
+def _pools_with(state: str, now: datetime) -> QuerySet[Pool]:
+    """Pools in which jobs of this state are due."""
+    due = Job.objects.unfinished().filter(pool=OuterRef("pk"), state=state, due_at__lte=now)
+    return Pool.objects.filter(Exists(due)).select_related("account").order_by("pk")
 
 
 def _fair_turns(

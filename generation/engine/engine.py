@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +48,9 @@ POLLING_AT_ONCE = 20
 COLLECTING_AT_ONCE = 6
 _DAY = 24 * 3600.0
 _SOON = 0.05
+_MOVING = ("_dispatch", "_poll", "_collect")
+_FOLLOWED_BY = {"prepare_job": "_dispatch", "collect_job": "_collect"}
+"""By step: the loop that has something to do once it ended."""
 
 
 class Engine:
@@ -81,8 +84,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
-        self._hinted: list[asyncio.Event] = []
-        self._unhinted: list[asyncio.Event] = []
+        self._wakes: dict[str, asyncio.Event] = {}
         self._submits: set[asyncio.Task[None]] = set()
         self._steps: dict[asyncio.Task[None], Job] = {}
 
@@ -156,13 +158,8 @@ class Engine:
         lease = asyncio.create_task(self._keep_lease(ctx))
         chores = asyncio.create_task(self._do_chores(ctx))
         loops = [
-            asyncio.create_task(self._repeat(ctx, turn, follows_hints=follows_hints))
-            for turn, follows_hints in (
-                (self._dispatch, True),
-                (self._poll, True),
-                (self._collect, True),
-                (self._sweep, False),
-            )
+            asyncio.create_task(self._repeat(ctx, turn))
+            for turn in (self._dispatch, self._poll, self._collect, self._sweep)
         ]
         ready.set()
         endless = [lease, *loops, *([chores] if self._with_chores else [])]
@@ -221,12 +218,13 @@ class Engine:
     def _ask_to_stop(self) -> None:
         if self._stopping is not None:
             self._stopping.set()
-        for event in (*self._hinted, *self._unhinted):
-            event.set()
+        self._wake_loops(*self._wakes)
 
-    def _wake_loops(self) -> None:
-        for event in self._hinted:
-            event.set()
+    def _wake_loops(self, *loops: str) -> None:
+        """Have these loops take a turn now; without names all that move jobs on."""
+        for name in loops or _MOVING:
+            if name in self._wakes:
+                self._wakes[name].set()
 
     async def _do_chores(self, ctx: Context) -> None:
         if self._with_chores:
@@ -243,18 +241,17 @@ class Engine:
                     logger.info("This engine is the active one.")
                 if mine != self.is_active:
                     self.is_active = mine
-                    self._wake_loops()
+                    self._wake_loops(*self._wakes)
             except Exception:
                 self.is_active = False
                 logger.exception("The engine's lease could not be renewed.")
             await asyncio.sleep(min(1.0, ctx.timing.tick))
 
     async def _repeat(
-        self, ctx: Context, turn: Callable[[Context], Awaitable[float]], *, follows_hints: bool
+        self, ctx: Context, turn: Callable[[Context], Coroutine[Any, Any, float]]
     ) -> None:
         """Take turns: at once when woken, else after the seconds that the last turn returned."""
-        wake = asyncio.Event()
-        (self._hinted if follows_hints else self._unhinted).append(wake)
+        wake = self._wakes[turn.__name__] = asyncio.Event()
         assert self._stopping is not None  # noqa: S101 - set before any loop begins
         while not self._stopping.is_set():
             pause = ctx.timing.tick
@@ -263,7 +260,7 @@ class Engine:
                 try:
                     pause = await turn(ctx)
                 except Exception:
-                    logger.exception("A turn of %s failed.", getattr(turn, "__name__", turn))
+                    logger.exception("A turn of %s failed.", turn.__name__)
             if self._stopping.is_set():
                 return
             with suppress(TimeoutError):
@@ -271,12 +268,13 @@ class Engine:
 
     async def _dispatch(self, ctx: Context) -> float:
         now, working = self._clock(), self._working_on(prepare_job)
+        for claimed in await ctx.database.run(claim_to_submit, now, ctx.timing):
+            self._begin_submit(ctx, claimed)
+        # After the submits, which make room for more that are prepared ahead.
         for job in await ctx.database.run(
             claim_to_prepare, now, ctx.timing, PREPARING_AT_ONCE, working
         ):
             self._begin(prepare_job, ctx, job)
-        for claimed in await ctx.database.run(claim_to_submit, now, ctx.timing):
-            self._begin_submit(ctx, claimed)
         return ctx.timing.tick
 
     async def _poll(self, ctx: Context) -> float:
@@ -303,7 +301,7 @@ class Engine:
 
     async def _sweep(self, ctx: Context) -> float:
         await ctx.database.run(sweep_jobs, self._clock(), ctx.timing)
-        return ctx.timing.tick
+        return ctx.timing.sweep_every
 
     # Steps under way ----------------------------------------------------------------------------
 
@@ -322,13 +320,13 @@ class Engine:
     def _end_step(self, task: asyncio.Task[None]) -> None:
         self._steps.pop(task, None)
         self._report(task)
-        if task.get_name() != poll_job.__name__:  # A poll that changed something wakes by itself.
-            self._wake_loops()
+        if task.get_name() in _FOLLOWED_BY:  # A poll that changed something wakes by itself.
+            self._wake_loops(_FOLLOWED_BY[task.get_name()])
 
     def _end_submit(self, task: asyncio.Task[None]) -> None:
         self._submits.discard(task)
         self._report(task)
-        self._wake_loops()
+        self._wake_loops("_dispatch", "_poll")
 
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

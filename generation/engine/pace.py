@@ -7,7 +7,7 @@ from datetime import datetime
 from generation.engine.timing import first_poll, likely_duration, seconds
 from generation.models import Job
 
-_REMEMBERED = 500
+_REMEMBERED = 200
 
 
 def first_poll_at(job: Job, now: datetime) -> datetime:

@@ -68,25 +68,17 @@ def due_polls(
         place=Window(RowNumber(), partition_by=F("account_id"), order_by=[F("due_at"), F("id")])
     )
     ranked = ranked.filter(place__lte=room + 1).order_by("due_at", "id")
-    hinted = {job.pk: job for job in hinted_jobs(now) if job.pk not in busy}
-    begun, chosen, are_more = Counter(working or {}), [], False
-    for pk, account_id in [
-        *((job.pk, job.account_id) for job in hinted.values()),
-        *ranked.values_list("pk", "account_id"),
-    ]:
-        if begun[account_id] < room:
-            begun[account_id] += 1
-            chosen.append(pk)
+    hinted = [job for job in hinted_jobs(now) if job.pk not in busy]
+    begun, jobs, are_more = Counter(working or {}), [], False
+    for job in [*hinted, *ranked.select_related("pool", "account", "team")]:
+        if begun[job.account_id] < room:
+            begun[job.account_id] += 1
+            jobs.append(job)
         else:
             are_more = True
-    jobs = due.filter(pk__in=chosen).select_related("pool", "account", "team").order_by("due_at")
     dates = asked.filter(due_at__gt=now).order_by("due_at").values_list("due_at", flat=True)
     following = dates.first()
-    return Due(
-        [*(hinted[pk] for pk in chosen if pk in hinted), *jobs],
-        are_more,
-        (following - now).total_seconds() if following is not None else None,
-    )
+    return Due(jobs, are_more, (following - now).total_seconds() if following is not None else None)
 
 
 async def poll_job(ctx: Context, job: Job) -> None:

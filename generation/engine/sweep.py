@@ -1,4 +1,4 @@
-"""Re-derives from the rows what died with a process or waited long enough. Runs every second."""
+"""Re-derives from the rows what died with a process or waited long enough. Runs every few seconds."""
 
 from __future__ import annotations
 

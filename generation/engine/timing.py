@@ -14,6 +14,8 @@ class Timing:
     """Every duration of the engine. A lease outlives the step it covers by `lease_margin`."""
 
     tick: float = 1.0
+    # What the sweep looks for waited for many seconds already.
+    sweep_every: float = 5.0
     engine_lease: float = 5.0
     prepare: float = 180.0
     # Putting the pictures of one order together, before anything is sent.
@@ -44,6 +46,7 @@ class Timing:
     mail_every: float = 2.0
     catalog_every: float = 5.0
     balance_every: float = 600.0
+    balance_doubt_every: float = 5.0
     presets_every: float = 5.0
 
 

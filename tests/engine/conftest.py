@@ -28,7 +28,14 @@ from teams.models import CreditAccount, LedgerEntry, Team
 from tests.factories import make_presets, make_team
 
 QUICK = Timing(
-    tick=0.1, engine_lease=1.0, order=0.5, submit=3, lease_margin=0.5, drain=3, run_again=0.2
+    tick=0.1,
+    sweep_every=0.1,
+    engine_lease=1.0,
+    order=0.5,
+    submit=3,
+    lease_margin=0.5,
+    drain=3,
+    run_again=0.2,
 )
 
 

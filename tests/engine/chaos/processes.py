@@ -20,6 +20,7 @@ from generation.engine.timing import Timing
 
 TIMING = Timing(
     tick=0.2,
+    sweep_every=0.2,
     engine_lease=1.0,
     order=2.0,
     submit=2.0,
