@@ -30,6 +30,8 @@ class Right(StrEnum):
     EDIT_CATALOG = "edit_catalog"
     LAUNCH = "launch"
     REVIEW = "review"
+    SEE_MONEY = "see_money"
+    MANAGE_BUDGETS = "manage_budgets"
     MANAGE_TEAM = "manage_team"
 
 
@@ -37,7 +39,9 @@ _ALL = frozenset(Right)
 RIGHTS: dict[str, frozenset[Right]] = {
     Role.OWNER: _ALL,
     Role.ADMIN: _ALL,
-    Role.CREATOR: frozenset({Right.VIEW, Right.EDIT_CATALOG, Right.LAUNCH, Right.REVIEW}),
+    Role.CREATOR: frozenset(
+        {Right.VIEW, Right.EDIT_CATALOG, Right.LAUNCH, Right.REVIEW, Right.SEE_MONEY}
+    ),
     Role.REVIEWER: frozenset({Right.VIEW, Right.REVIEW}),
     Role.VIEWER: frozenset({Right.VIEW}),
 }

@@ -60,7 +60,7 @@ def post(
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("Credits move only inside a transaction.")
     moved = CreditAccount.objects.filter(
-        team=team, posted__gte=F("held") - F("overdraft") + d_held - d_posted
+        team=team, posted__gte=F("held") + d_held - d_posted
     ).update(posted=F("posted") + d_posted, held=F("held") + d_held, seq=F("seq") + 1)
     account = CreditAccount.objects.get(team=team)
     if not moved:

@@ -1,4 +1,4 @@
-"""Provider accounts and presets, jobs and their attempts, results and decisions."""
+"""Provider accounts and presets, jobs and their attempts, results, decisions, prices and sums."""
 
 from generation.models.jobs import (
     FINAL,
@@ -9,6 +9,7 @@ from generation.models.jobs import (
     State,
 )
 from generation.models.outputs import Output
+from generation.models.prices import PriceRule
 from generation.models.providers import (
     EngineLease,
     Pool,
@@ -16,11 +17,15 @@ from generation.models.providers import (
     ProviderAccount,
     ProviderFile,
 )
+from generation.models.reconciliation import BalanceReading, Reconciliation
+from generation.models.refunds import RefundRequest
 from generation.models.review import Decision
+from generation.models.usage import UsageDay
 
 __all__ = [
     "FINAL",
     "Attempt",
+    "BalanceReading",
     "Decision",
     "EngineLease",
     "Job",
@@ -29,7 +34,11 @@ __all__ = [
     "Output",
     "Pool",
     "Preset",
+    "PriceRule",
     "ProviderAccount",
     "ProviderFile",
+    "Reconciliation",
+    "RefundRequest",
     "State",
+    "UsageDay",
 ]

@@ -17,7 +17,7 @@ from teams.templatetags.ledger import signed
 class CreditAccountAdmin(ReadOnlyAdmin):
     """Balances, to look at."""
 
-    list_display = ("team", "available", "balance", "held_credits", "may_owe", "entries")
+    list_display = ("team", "available", "balance", "held_credits", "entries")
     search_fields = ("team__name", "team__slug")
     list_select_related = ("team",)
 
@@ -30,11 +30,6 @@ class CreditAccountAdmin(ReadOnlyAdmin):
     def held_credits(self, account: CreditAccount) -> int:
         """Credits that unfinished jobs hold."""
         return account.held
-
-    @admin.display(description=gettext_lazy("may fall below zero by"), ordering="overdraft")
-    def may_owe(self, account: CreditAccount) -> int:
-        """The overdraft, in credits."""
-        return account.overdraft
 
     @admin.display(description=gettext_lazy("ledger entries"), ordering="seq")
     def entries(self, account: CreditAccount) -> int:

@@ -1,7 +1,7 @@
 """A team's credits: one account row, and the append-only entries that moved it.
 
 Rules that the database itself keeps (constraints here, triggers in `teams/ledger_triggers.py`):
-available credits (posted - held) never fall below -overdraft; every entry moves the account by
+available credits (posted - held) never fall below zero; every entry moves the account by
 exactly its two amounts and one sequence number; entries are never changed or deleted; a job has at
 most one hold and one settlement. `teams/credits.py` is the only writer.
 """
@@ -24,7 +24,6 @@ class CreditAccount(models.Model):
     team = models.OneToOneField(Team, models.PROTECT, related_name="credit_account")
     posted = models.BigIntegerField(default=0, editable=False)
     held = models.BigIntegerField(default=0, editable=False)
-    overdraft = models.BigIntegerField(default=0)
     seq = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -34,11 +33,7 @@ class CreditAccount(models.Model):
                 condition=Q(held__gte=0), name="teams_creditaccount_held_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(posted__gte=F("held") - F("overdraft")),
-                name="teams_creditaccount_never_overspent",
-            ),
-            models.CheckConstraint(
-                condition=Q(overdraft__gte=0), name="teams_creditaccount_overdraft_not_negative"
+                condition=Q(posted__gte=F("held")), name="teams_creditaccount_never_overspent"
             ),
         ]
 
@@ -105,6 +100,7 @@ class LedgerEntry(models.Model):
     key = models.CharField(max_length=100, help_text=_("Counts once per account."))
     actor = models.CharField(max_length=254)
     reason = models.CharField(max_length=200, blank=True)
+    reference = models.CharField(max_length=100, blank=True, default="", db_default="")
     price_version = models.CharField(max_length=40, blank=True)
     at = models.DateTimeField(auto_now_add=True)
 

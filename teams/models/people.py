@@ -124,6 +124,14 @@ class Team(models.Model):
         default=0, editable=False, help_text=_("Bytes of originals and results kept.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    owners_need_2fa = models.BooleanField(
+        _("owners need a second factor"), default=False, db_default=False
+    )
+    # A suspended team can look and take its pictures with it, and spends nothing. A closed one is
+    # gone for its members; its ledger stays.
+    suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    suspended_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = TeamQuerySet.as_manager()
 
@@ -132,7 +140,11 @@ class Team(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(storage_bytes__gte=0), name="teams_team_storage_not_negative"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(closed_at=None) | Q(suspended_at__isnull=False),
+                name="teams_team_closed_is_suspended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -247,6 +259,9 @@ class AuditEntry(models.Model):
     action = models.CharField(max_length=50)
     subject = models.CharField(max_length=254, blank=True)
     data = models.JSONField(default=dict, blank=True)
+    address = models.GenericIPAddressField(
+        null=True, blank=True, help_text=_("Where the request came from; empty: from no request.")
+    )
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -59,18 +59,6 @@ def test_a_team_that_cannot_pay_leaves_no_trace(ten):
     assert rows() == before
 
 
-def test_an_overdraft_may_be_used_up_and_not_passed(ten):
-    CreditAccount.objects.update(overdraft=5)
-    hold(team=ten, amount=15, job="a", actor="alice", price_version="7")
-
-    with pytest.raises(InsufficientCredits):
-        hold(team=ten, amount=1, job="b", actor="alice", price_version="7")
-    with pytest.raises(IntegrityError, match="never_overspent"), transaction.atomic():
-        CreditAccount.objects.update(overdraft=4)
-
-    assert CreditAccount.objects.get().available == -5
-
-
 def test_a_grant_counts_once_per_key(ten):
     with pytest.raises(AlreadyPosted) as again:
         grant(team=ten, amount=10, actor="operator", reason="Start", key="start")
