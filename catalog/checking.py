@@ -1,20 +1,23 @@
 """Judges an uploaded file: what becomes an asset, what is refused and why. Runs in the worker.
 
-The row is the truth. A step is claimed by one conditional UPDATE, its lease outlives the work, and
-the verdict is written in one transaction, so that a crash anywhere leaves the upload to be checked
-again, with no half-written row and no counted file.
+The row is the truth. A check is claimed by one conditional UPDATE with a short lease that is renewed
+while the work lasts, and the verdict is written in one transaction. So a crash anywhere leaves the
+upload to be checked again soon, with no half-written row and no counted file.
 """
 
 from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
@@ -38,8 +41,11 @@ from teams.models import Team
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
-#: Decoding ends long before this, even when it waits for two others first.
-LEASE = timedelta(seconds=4 * 60)
+#: A killed worker's upload is free again after this; a living one renews its lease.
+LEASE = timedelta(seconds=10)
+_RENEW_EVERY = timedelta(seconds=2)
+#: Not renewed beyond this. A check ends long before, even when it waits for two others first.
+_LONGEST = timedelta(minutes=4)
 _RETRY = timedelta(seconds=20)
 #: A picture that ends its decoder twice will end it a third time.
 _MAX_DECODER_FAILURES = 2
@@ -63,7 +69,8 @@ def check_upload(upload_id: uuid.UUID | str) -> Asset | None:
     if upload is None:
         return None
     try:
-        asset = _check(upload)
+        with _kept(upload):
+            asset = _check(upload)
     except _Refused as refused:
         refuse(upload, refused.sentence, refused.duplicate_of)
         return None
@@ -114,6 +121,36 @@ def _claim(upload_id: uuid.UUID | str) -> Upload | None:
     if not claimed:
         return None
     return Upload.objects.select_related("team", "product", "created_by").get(pk=upload_id)
+
+
+@contextmanager
+def _kept(upload: Upload) -> Iterator[None]:
+    """Renew the lease of a claimed upload from a thread of its own until the block ends."""
+    over = threading.Event()
+    keeper = threading.Thread(target=_renew, args=(upload, over), name="upload-lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()  # What is written of the upload next must not be renewed over.
+
+
+def _renew(upload: Upload, over: threading.Event) -> None:
+    """Push the lease on until `over`, or until somebody else has the upload."""
+    mine = Upload.objects.filter(
+        pk=upload.pk, state=Upload.State.RECEIVED, attempts=upload.attempts
+    )
+    until = now() + _LONGEST
+    try:
+        while not over.wait(_RENEW_EVERY.total_seconds()) and now() < until:
+            try:
+                if not mine.update(lease_until=now() + LEASE):
+                    return
+            except DatabaseError:
+                logger.warning("The lease of upload %s could not be renewed.", upload.pk)
+    finally:
+        connection.close()
 
 
 def _put_off(upload: Upload) -> None:

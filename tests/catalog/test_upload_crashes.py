@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
-from catalog import limited
+from catalog import checking, limited, tasks
 from catalog.checking import LEASE, check_upload
 from catalog.limited import DecoderFailed
 from catalog.models import Asset, Product, Upload
@@ -23,13 +24,38 @@ from tests.catalog.conftest import ask_ticket, bring, counts, stored
 pytestmark = pytest.mark.django_db
 
 
+class Killed(BaseException):
+    """Ends a check as a SIGKILL does: nothing is written any more."""
+
+
+def claimed(upload: Upload) -> Upload:
+    """An upload whose worker was killed at its first step."""
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStorage, "fetch", kill)
+        with pytest.raises(Killed):
+            check_upload(upload.pk)
+    upload.refresh_from_db()
+    return upload
+
+
+def comes_true(question: Callable[[], bool]) -> bool:
+    """Whether it does within ten seconds."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if question():
+            return True
+        time.sleep(0.01)
+    return False
+
+
 @pytest.mark.parametrize("step", ["fetch", "inspect", "save", "accept"])
 def test_a_worker_killed_at_any_step_leaves_an_upload_that_is_checked_again(
     step: str, received: Upload, product: Product, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     def kill(*_: Any, **__: Any) -> None:
         raise Killed
 
@@ -54,6 +80,64 @@ def test_a_worker_killed_at_any_step_leaves_an_upload_that_is_checked_again(
     assert asset is not None
     assert counts(product) == (1, received.bytes, 1)
     assert stored(files) == [asset.key]
+
+
+def test_the_upload_of_a_killed_worker_is_asked_for_again_within_half_a_minute(
+    received: Upload, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(tasks.check_upload, "delay", asked.append)
+    began = now()
+    assert claimed(received).lease_until <= now() + timedelta(seconds=10)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep_catalog(began + timedelta(seconds=28))
+        assert asked == []
+        sweep_catalog(began + timedelta(seconds=31))
+
+    assert asked == [str(received.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_check_that_takes_long_keeps_other_workers_off(
+    received: Upload, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_RENEW_EVERY", timedelta(milliseconds=20))
+    inspect = limited.inspect_picture
+    tries: list[Asset | None] = []
+
+    def slow(*args: Any, **options: Any) -> Any:
+        first = Upload.objects.get().lease_until
+        assert comes_true(lambda: Upload.objects.get().lease_until > first)
+        with time_machine.travel(first + timedelta(milliseconds=1)):
+            tries.append(check_upload(received.pk))
+        return inspect(*args, **options)
+
+    monkeypatch.setattr(limited, "inspect_picture", slow)
+
+    assert check_upload(received.pk) is not None
+    assert tries == [None]
+    assert (Upload.objects.get().attempts, counts(product)) == (1, (1, received.bytes, 1))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_was_overtaken_renews_nothing(
+    received: Upload, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_RENEW_EVERY", timedelta(milliseconds=20))
+    inspect = limited.inspect_picture
+    others = now() + timedelta(seconds=5)
+
+    def overtaken(*args: Any, **options: Any) -> Any:
+        Upload.objects.update(attempts=2, lease_until=others)
+        time.sleep(0.1)
+        assert Upload.objects.get().lease_until == others
+        return inspect(*args, **options)
+
+    monkeypatch.setattr(limited, "inspect_picture", overtaken)
+
+    assert check_upload(received.pk) is not None
+    assert counts(product) == (1, received.bytes, 1)
 
 
 def test_two_workers_with_the_same_upload_count_it_once(
