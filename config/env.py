@@ -1,4 +1,4 @@
-"""Reads the environment for settings.py: strict about nonsense, able to take a secret from a file."""
+"""Reads the environment for the settings: strict about nonsense, able to take a secret from a file."""
 
 import os
 from pathlib import Path

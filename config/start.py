@@ -14,7 +14,7 @@ from config.env import data_dir, env
 
 
 def load_settings() -> None:
-    """Read config/settings.py. Exits with code 1 and a sentence on stderr when it refuses."""
+    """Read config/settings. Exits with code 1 and a sentence on stderr when it refuses."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         settings.INSTALLED_APPS  # noqa: B018 (the first access loads them)

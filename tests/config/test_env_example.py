@@ -8,9 +8,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def variables_read() -> dict[str, object]:
-    """Every name that settings.py and env.py read, with its default where that is a constant."""
+    """Every name that the settings and env.py read, with its default where that is a constant."""
     names: dict[str, object] = {}
-    for path in (ROOT / "config/settings.py", ROOT / "config/env.py"):
+    for path in (*sorted(ROOT.glob("config/settings/*.py")), ROOT / "config/env.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
