@@ -20,8 +20,8 @@ LAYERS = {
 
 #: Library: the paths (files, or folders ending in /) that may import it.
 FENCES = {
-    "boto3": ["catalog/storage.py"],
-    "botocore": ["catalog/storage.py"],
+    "boto3": ["catalog/storage/bucket.py"],
+    "botocore": ["catalog/storage/bucket.py"],
     "PIL": ["catalog/images.py", "catalog/masks.py", "catalog/videos.py", "sandbox/"],
     "av": ["catalog/videos.py", "sandbox/"],
     "httpx": ["generation/providers/"],

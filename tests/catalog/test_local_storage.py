@@ -342,7 +342,7 @@ def test_a_copy_that_fails_leaves_the_old_file(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("catalog.storage.os.fsync", full)
+    monkeypatch.setattr("catalog.storage.local.os.fsync", full)
     with pytest.raises(StorageError, match="No space left on device"):
         save(place, tmp_path, "t/x/src/one.jpg", b"new")
 
