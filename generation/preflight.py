@@ -111,7 +111,8 @@ def check_options(offer: Offer, options: Mapping[str, Any]) -> dict[str, Any]:
         if value is None:
             if option.required:
                 raise LaunchRefused(
-                    _("%(option)s is missing. Fill it in.") % {"option": option.label}, option.name
+                    _("%(option)s is missing. Fill it in.") % {"option": _named(option)},
+                    option.name,
                 )
             continue
         checked[option.name] = value
@@ -126,7 +127,7 @@ def _read(option: Option, given: Any) -> Any:
             for value, _label in option.choices:
                 if str(value) == str(given):
                     return value
-            raise _refused(option, _("Choose one of the values offered."))
+            raise _refused(option, _one_of(option))
         case OptionKind.NUMBER:
             return _number(option, given)
         case OptionKind.COLOUR:
@@ -137,6 +138,15 @@ def _read(option: Option, given: Any) -> Any:
             if str(given).lower() not in ("true", "false", "on", "off", "1", "0"):
                 raise _refused(option, _("Say yes or no."))
             return str(given).lower() in ("true", "on", "1")
+
+
+def _one_of(option: Option) -> str:
+    """The values of a choice, as they are given, with the words that a form shows for them."""
+    told = [
+        str(value) if str(value) == str(label) else f"{value} ({label})"
+        for value, label in option.choices
+    ]
+    return _("Choose one of %(values)s.") % {"values": ", ".join(told)}
 
 
 def _text(option: Option, given: Any) -> str | None:
@@ -167,7 +177,12 @@ def _number(option: Option, given: Any) -> float | int:
 
 
 def _refused(option: Option, sentence: str) -> LaunchRefused:
-    return LaunchRefused(f"{capfirst(str(option.label))}: {sentence}", option.name)
+    return LaunchRefused(f"{_named(option)}: {sentence}", option.name)
+
+
+def _named(option: Option) -> str:
+    """An option by its label, as forms show it, and by its name, as commands take it."""
+    return f"{capfirst(str(option.label))} ({option.name})"
 
 
 def _check_belongs(product: Product | None, inputs: Mapping[str, Asset | Preset]) -> None:
@@ -187,13 +202,15 @@ def _check_picture(team: Team, offer: Offer, entry: Input, value: Asset | Preset
         raise LaunchRefused(
             _("%(input)s was archived. Choose another one.") % {"input": entry.label}, entry.name
         )
-    fit = offer.fit_of(entry)
     if value.format not in (Asset.Format.JPEG, Asset.Format.PNG, Asset.Format.WEBP):
         raise LaunchRefused(
             _("%(input)s is a %(format)s file. Choose a JPEG, PNG or WebP picture.")
             % {"input": entry.label, "format": value.get_format_display()},
             entry.name,
         )
+    if entry.kind is InputKind.MASK:
+        return  # It must have the size of its picture, whose sides are looked at.
+    fit = offer.fit_of(entry)
     ratio = value.width / value.height
     if fit.ratio and not fit.ratio[0] <= ratio <= fit.ratio[1]:
         raise LaunchRefused(

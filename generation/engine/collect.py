@@ -147,7 +147,13 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
     with tempfile.TemporaryDirectory(dir=ctx.scratch) as folder:
         path = Path(folder) / "result"
         try:
-            await ctx.client(job.account).fetch_output(item, path, media=media)
+            await ctx.client(job.account).fetch_output(
+                item,
+                path,
+                media=media,
+                file_format=str(job.options.get("download_format") or ""),
+                uhd=bool(job.options.get("uhd")),
+            )
             asset = await ctx.slow.run(
                 store_result,
                 team=job.team,
@@ -158,15 +164,23 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
                 key=f"t/{job.team_id}/out/{job.pk}/{index}",
                 media=media.value,
             )
-        except NotAPicture as exc:
-            return Result(index, item, code="not_a_picture", error=exc.sentence, was_made=True)
-        except DecoderFailed as exc:
-            if job.step_failures + 1 < ctx.timing.decode_tries:
+        except (NotAPicture, DecoderFailed) as exc:
+            if isinstance(exc, DecoderFailed) and job.step_failures + 1 < ctx.timing.decode_tries:
                 raise
-            return Result(index, item, code="not_a_picture", error=exc.sentence, was_made=True)
+            # What the exception says is advice to people who upload.
+            logger.warning("Result %s of %s: %s", index, job.pk, exc.sentence)
+            return Result(
+                index, item, code="not_a_picture", error=_unreadable(media), was_made=True
+            )
         except Refused as exc:
             return _missed(index, item, exc)
     return Result(index, item, asset=asset)
+
+
+def _unreadable(media: Media) -> str:
+    if media is Media.VIDEO:
+        return _("The provider sent a video that cannot be read. Nothing was charged for it.")
+    return _("The provider sent a picture that cannot be read. Nothing was charged for it.")
 
 
 def _missed(index: int, item: RemoteItem, failure: Exception) -> Result:

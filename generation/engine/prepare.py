@@ -72,10 +72,11 @@ async def _send_pictures(
     wanted.sort(key=lambda pair: pair[0].kind is InputKind.MASK)
     if takes_uploads(job.account):
         copies = await _fit(ctx, job, offer, wanted, upload=True)
+    elif await ctx.files.run(has_public_links):
+        copies = await _fit(ctx, job, offer, wanted, by_link=True)
     else:
         copies = await _fit(ctx, job, offer, wanted)
-        is_large = sum(copy.bytes for copy, _key in copies.values()) > BODY_BYTES
-        if is_large and not await ctx.files.run(has_public_links):
+        if sum(copy.bytes for copy, _key in copies.values()) > BODY_BYTES:
             # All of them travel within one request, so each gets its share of it.
             share = BODY_BYTES // len(wanted)
             copies = await _fit(ctx, job, offer, wanted, max_bytes=share)
@@ -89,14 +90,19 @@ async def _fit(
     wanted: list[tuple[Input, JobInput]],
     *,
     upload: bool = False,
+    by_link: bool = False,
     max_bytes: int = 0,
 ) -> dict[int, tuple[Rendition, str]]:
-    """Fitted copies and their keys by the id of the input; `max_bytes` caps the offer's own limit."""
+    """Fitted copies and their keys by the id of the input.
+
+    `by_link` lets large outputs have the larger copies that no request would carry; `max_bytes`
+    caps the offer's own limit.
+    """
     sizes: dict[str, tuple[int, int]] = {}
     made: dict[int, tuple[Rendition, str]] = {}
     for entry, row in wanted:
         assert row.asset is not None  # noqa: S101 - chosen by the caller
-        fit = offer.fit_of(entry)
+        fit = offer.fit_of(entry, job.options if by_link else None)
         most = min(fit.max_bytes, max_bytes) if max_bytes else fit.max_bytes
         # The lock keeps several jobs of one photo from fitting and uploading it side by side.
         async with ctx.lock(f"{job.account_id}:{row.asset_id}"):

@@ -6,12 +6,21 @@ never sent.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from generation.operations import prices
+from generation.operations.inputs import (
+    GARMENT_PHOTO,
+    IMAGE,
+    MODEL_PHOTO,
+    PRODUCT_PHOTO,
+    SECONDS,
+    reference_picture,
+)
 from generation.operations.types import (
     Ask,
     Fault,
@@ -30,13 +39,26 @@ from generation.operations.types import (
 POOL = "all"
 """One pool for everything: six predictions at once per account [vendor page]."""
 
-# Longest side 2000 pixels is advised for 1k outputs. ASSUMED: no byte limit is published.
+# A longest side of 2000 pixels is advised for 1k outputs and for models of one size, of 6000 for 4k
+# [vendor's guide to preprocessing]. ASSUMED: nothing is said of 2k, and no limit in bytes is
+# published; pictures within a request have a limit of ours, so larger ones pay by a link alone.
+# ASSUMED: no least size is stated; below 200 pixels a face is a few pixels wide.
 _FIT = Fit(max_bytes=3 * 1024 * 1024, max_side=2000, min_side=200)
+# What is cut out has up to 4 megapixels [vendor page]: at two to three that is a longer side of
+# 2400. ASSUMED: it takes that, although the guide counts models of one size among those of 2000.
+_CUT_OUT_FIT = Fit(max_bytes=3 * 1024 * 1024, max_side=2400, min_side=200)
+_LARGE_FITS = MappingProxyType(
+    {
+        "2k": Fit(max_bytes=6 * 1024 * 1024, max_side=3000, min_side=200),
+        "4k": Fit(max_bytes=12 * 1024 * 1024, max_side=6000, min_side=200),
+    }
+)
 
 _SAME_SHAPE = 0.02
 _RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16")
 _MODES: dict[str, Text] = {"fast": _("Fast"), "balanced": _("Balanced"), "quality": _("Quality")}
 
+# ASSUMED: no page states the longest prompt.
 _PROMPT = Option("prompt", OptionKind.TEXT, _("Description"), most_letters=2000)
 _NEEDED_PROMPT = Option(
     "prompt", OptionKind.TEXT, _("Description"), required=True, most_letters=2000
@@ -62,9 +84,6 @@ _FACE_MODE = Option(
     is_advanced=True,
 )
 _FACE = Input("face_reference", InputKind.PHOTO, _("Face reference"), required=False)
-_MODEL_PHOTO = Input("model_image", InputKind.PHOTO, _("Photo"))
-_PRODUCT_PHOTO = Input("product_image", InputKind.PHOTO, _("Product photo"))
-_IMAGE = Input("image", InputKind.PHOTO, _("Photo"))
 
 
 def _mode(*names: str) -> Option:
@@ -109,6 +128,7 @@ def _offer(
         options=options,
         outputs=outputs,
         price=price,
+        large_fits=_LARGE_FITS if _RESOLUTION in options else MappingProxyType({}),
         **{"fit": _FIT, "takes_seed": True, "typical_seconds": 60, **more},
     )
 
@@ -117,7 +137,7 @@ _SIZED = (_RESOLUTION, _mode("fast", "balanced", "quality"), _COUNT)
 
 SWAP_MODEL = _offer(
     "model-swap",
-    inputs=(_MODEL_PHOTO, _FACE),
+    inputs=(MODEL_PHOTO, _FACE),
     options=(_PROMPT, *_SIZED, _FACE_MODE),
     price=prices.fashn_image("model-swap", with_face=True),
 )
@@ -126,7 +146,7 @@ TRY_ON = _offer(
     "tryon-v1.6",
     name="fashn-v1.6",
     label="FASHN v1.6",
-    inputs=(_MODEL_PHOTO, Input("garment_image", InputKind.PHOTO, _("Garment photo"))),
+    inputs=(MODEL_PHOTO, GARMENT_PHOTO),
     options=(
         Option(
             "category",
@@ -201,7 +221,7 @@ TRY_ON_MAX = _offer(
     "tryon-max",
     name="fashn-max",
     label="FASHN Max",
-    inputs=(_MODEL_PHOTO, _PRODUCT_PHOTO),
+    inputs=(MODEL_PHOTO, PRODUCT_PHOTO),
     options=(_PROMPT, _RESOLUTION, _mode("balanced", "quality"), _COUNT),
     price=prices.fashn_image("tryon-max"),
 )
@@ -211,7 +231,7 @@ _PRODUCT_OPTIONS = (_PROMPT, _ratio(*_RATIOS[1:]), *_SIZED, _FACE_MODE)
 PRODUCT_TO_MODEL = _offer(
     "product-to-model",
     inputs=(
-        _PRODUCT_PHOTO,
+        PRODUCT_PHOTO,
         Input("image_prompt", InputKind.PHOTO, _("Inspiration"), required=False),
         _FACE,
         Input("background_reference", InputKind.PHOTO, _("Background"), required=False),
@@ -223,7 +243,7 @@ PRODUCT_TO_MODEL = _offer(
 LIFESTYLE_SCENE = _offer(
     "product-to-model",
     inputs=(
-        _PRODUCT_PHOTO,
+        PRODUCT_PHOTO,
         Input("background_reference", InputKind.PHOTO, _("Scene picture")),
         _FACE,
     ),
@@ -234,7 +254,7 @@ LIFESTYLE_SCENE = _offer(
 MODEL_CREATE = _offer(
     "model-create",
     inputs=(
-        Input("image_reference", InputKind.PHOTO, _("Reference picture"), required=False),
+        reference_picture("image_reference"),
         _FACE,
     ),
     options=(_NEEDED_PROMPT, _ratio(*_RATIOS, default="1:1"), *_SIZED, _FACE_MODE),
@@ -255,9 +275,9 @@ FACE_TO_MODEL = _offer(
 EDIT = _offer(
     "edit",
     inputs=(
-        _IMAGE,
+        IMAGE,
         Input("mask", InputKind.MASK, _("Mask"), required=False, mask_of="image"),
-        Input("image_context", InputKind.PHOTO, _("Reference picture"), required=False),
+        reference_picture("image_context"),
     ),
     options=(_NEEDED_PROMPT, *_SIZED),
     price=prices.fashn_image("edit"),
@@ -290,7 +310,7 @@ def _last_picture_is_sharp(ask: Ask, sizes: Sizes) -> Fault | None:
 
 REFRAME = _offer(
     "reframe",
-    inputs=(_IMAGE,),
+    inputs=(IMAGE,),
     options=(_ratio(*_RATIOS, required=True, default="4:5"), *_SIZED),
     price=prices.fashn_image("reframe"),
     check=_another_shape,
@@ -298,10 +318,11 @@ REFRAME = _offer(
 
 REMOVE_BACKGROUND = _offer(
     "background-remove",
-    inputs=(_IMAGE,),
+    inputs=(IMAGE,),
     options=(),
     outputs=1,
     price=prices.fashn_flat(1, "background-remove"),
+    fit=_CUT_OUT_FIT,
     takes_seed=False,
     typical_seconds=5,
 )
@@ -309,7 +330,7 @@ REMOVE_BACKGROUND = _offer(
 VIDEO_OF_IMAGE = _offer(
     "image-to-video",
     inputs=(
-        _IMAGE,
+        IMAGE,
         Input("end_image", InputKind.PHOTO, _("Last picture"), required=False),
     ),
     options=(
@@ -326,7 +347,7 @@ VIDEO_OF_IMAGE = _offer(
             OptionKind.CHOICE,
             _("Length"),
             default=5,
-            choices=((5, _("5 seconds")), (10, _("10 seconds"))),
+            choices=SECONDS,
         ),
         Option(
             "resolution",

@@ -10,6 +10,14 @@ from types import MappingProxyType
 from django.utils.translation import gettext_lazy as _
 
 from generation.operations import prices
+from generation.operations.inputs import (
+    GARMENT_PHOTO,
+    IMAGE,
+    MODEL_PHOTO,
+    PRODUCT_PHOTO,
+    SECONDS,
+    reference_picture,
+)
 from generation.operations.types import (
     Fit,
     Input,
@@ -30,18 +38,29 @@ _EDIT_FIT = Fit(max_bytes=10 * 1024 * 1024, max_side=2048, min_side=200)
 _SEGMENT_FIT = Fit(max_bytes=10 * 1024 * 1024, max_side=2000, min_side=200)
 _VIDEO_FIT = Fit(max_bytes=10 * 1024 * 1024, max_side=4096, min_side=300, ratio=(0.4, 2.5))
 
-_MODEL_PHOTO = Input("model_image", InputKind.PHOTO, _("Photo"))
-_PRODUCT_PHOTO = Input("product_image", InputKind.PHOTO, _("Product photo"))
 _PRODUCT_MASK = Input(
     "product_mask", InputKind.MASK, _("Product mask"), required=False, mask_of="product_image"
 )
-_IMAGE = Input("image", InputKind.PHOTO, _("Photo"))
 
 
 def _prompt(name: str = "prompt", *, required: bool = True) -> Option:
     # ASSUMED: no page states the longest prompt.
     return Option(name, OptionKind.TEXT, _("Instruction"), required=required, most_letters=1000)
 
+
+# Of the call that fetches a picture, not of the order. The page names no credits for either, so both
+# are ASSUMED to be free. A video has other formats, none of which but MP4 can be stored and shown, and
+# a mask must keep its size and its edges.
+_FILE = (
+    Option(
+        "download_format",
+        OptionKind.CHOICE,
+        _("File type"),
+        choices=(("png", "PNG"), ("jpg", "JPEG"), ("webp", "WebP")),
+        is_advanced=True,
+    ),
+    Option("uhd", OptionKind.FLAG, _("Enlarge to 4096 pixels"), is_advanced=True),
+)
 
 SWAP_MODEL = Offer(
     name="sellerpic",
@@ -50,13 +69,14 @@ SWAP_MODEL = Offer(
     label="SellerPic",
     pool=GENERAL,
     inputs=(
-        _MODEL_PHOTO,
+        MODEL_PHOTO,
         Input("model", InputKind.MODEL_PRESET, _("Model")),
         Input("scene", InputKind.SCENE_PRESET, _("Scene"), required=False),
         Input(
             "model_mask", InputKind.MASK, _("Person mask"), required=False, mask_of="model_image"
         ),
     ),
+    options=_FILE,
     outputs=2,
     # 4 credits for 2 images [page of 2025-08-15]. That one of two delivered images costs half is
     # ASSUMED from the older page's "1 per successful image".
@@ -72,7 +92,8 @@ TRY_ON_APPAREL = tuple(
         task="tryOnApparel",
         label=label,
         pool=GENERAL,
-        inputs=(_MODEL_PHOTO, Input("garment_image", InputKind.PHOTO, _("Garment photo"))),
+        inputs=(MODEL_PHOTO, GARMENT_PHOTO),
+        options=_FILE,
         constants=MappingProxyType({"part": part}),
         outputs=4,
         price=prices.sellerpic(1, "Try-On (Apparel)"),
@@ -93,10 +114,11 @@ TRY_ON_ACCESSORY = Offer(
     label="SellerPic",
     pool=GENERAL,
     inputs=(
-        _MODEL_PHOTO,
+        MODEL_PHOTO,
         Input("model_mask", InputKind.MASK, _("Mask of the place"), mask_of="model_image"),
-        _PRODUCT_PHOTO,
+        PRODUCT_PHOTO,
     ),
+    options=_FILE,
     outputs=2,
     price=prices.sellerpic(1, "Try-On (Accessories)"),
     fit=_FIT,
@@ -109,10 +131,10 @@ INSTRUCT_EDIT = Offer(
     label="SellerPic",
     pool=EDIT,
     inputs=(
-        _IMAGE,
-        Input("ref_image", InputKind.PHOTO, _("Reference picture"), required=False),
+        IMAGE,
+        reference_picture("ref_image"),
     ),
-    options=(_prompt(),),
+    options=(_prompt(), *_FILE),
     outputs=1,  # ASSUMED: the page names 1 credit and no number of images.
     price=prices.sellerpic(1, "Instruct Edit"),
     fit=_EDIT_FIT,
@@ -135,7 +157,7 @@ def _background(
         task="replaceBackground",
         label=label,  # type: ignore[arg-type]
         pool=GENERAL,
-        inputs=(_PRODUCT_PHOTO, *inputs, _PRODUCT_MASK),
+        inputs=(PRODUCT_PHOTO, *inputs, _PRODUCT_MASK),
         options=(
             *options,
             Option(
@@ -146,6 +168,7 @@ def _background(
                 most=1,
                 is_advanced=True,
             ),
+            *_FILE,
         ),
         constants=MappingProxyType({"replace_type": replace_type}),
         outputs=outputs,
@@ -206,7 +229,7 @@ VIDEO_OF_IMAGE = Offer(
     task="imageToVideo",
     label="SellerPic",
     pool=VIDEO,
-    inputs=(_IMAGE,),
+    inputs=(IMAGE,),
     options=(
         _prompt(required=False),
         Option(
@@ -214,7 +237,7 @@ VIDEO_OF_IMAGE = Offer(
             OptionKind.CHOICE,
             _("Length"),
             default=5,
-            choices=((5, _("5 seconds")), (10, _("10 seconds"))),
+            choices=SECONDS,
         ),
         Option("audio_prompt", OptionKind.TEXT, _("Sound"), most_letters=1000, is_advanced=True),
         Option("auto_audio", OptionKind.FLAG, _("Add fitting sound"), is_advanced=True),
@@ -232,7 +255,7 @@ SEGMENT_BY_PROMPT = Offer(
     task="promptSegmentation",
     label="SellerPic",
     pool=SEGMENT_PROMPT,
-    inputs=(_IMAGE,),
+    inputs=(IMAGE,),
     options=(_prompt(),),
     outputs=1,
     price=prices.sellerpic(0, "Segment Image By Prompt"),
@@ -247,7 +270,7 @@ SEGMENT_BY_TYPE = Offer(
     task="segmentImage",
     label="SellerPic",
     pool=SEGMENT_TYPE,
-    inputs=(_IMAGE,),
+    inputs=(IMAGE,),
     options=(
         # ASSUMED: the page names the field and not its values.
         Option(
@@ -284,11 +307,11 @@ LIFESTYLE_SCENE = Offer(
     label="SellerPic",
     pool=GENERAL,
     inputs=(
-        _PRODUCT_PHOTO,
+        PRODUCT_PHOTO,
         Input("scene", InputKind.SCENE_PRESET, _("Scene"), required=False),
         _PRODUCT_MASK,
     ),
-    options=(_prompt(required=False),),
+    options=(_prompt(required=False), *_FILE),
     outputs=4,
     price=prices.sellerpic(1, "Get Started (1 credit per image)", is_assumed=True),
     fit=_FIT,
@@ -301,7 +324,8 @@ REMOVE_BACKGROUND = Offer(
     task="removeBackground",  # ASSUMED: path, body and price; only the name stands in the menu.
     label="SellerPic",
     pool=GENERAL,
-    inputs=(_IMAGE,),
+    inputs=(IMAGE,),
+    options=_FILE,
     outputs=1,
     price=prices.sellerpic(1, "Background Remover (menu only)", is_assumed=True),
     fit=_FIT,

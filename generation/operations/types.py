@@ -149,7 +149,8 @@ class Offer:
     is the number of results or the name of the option that tells it. What is not `is_confirmed` was
     never read on a page of the vendor, and is offered on a live account by a setting only. `assumed`
     says to operators which single figure or key of a confirmed one no page tells; "" is none.
-    `check` refuses, for free, what the provider is known to refuse.
+    `check` refuses, for free, what the provider is known to refuse. `large_fits` are limits by the
+    value of the option `resolution`, instead of `fit`, for pictures that travel by a link.
     """
 
     name: str
@@ -169,6 +170,7 @@ class Offer:
     typical_seconds: int = 60
     assumed: Text = ""
     check: Check | None = None
+    large_fits: Mapping[str, Fit] = field(default_factory=lambda: MappingProxyType({}))
 
     def quote(self, ask: Ask | None = None) -> Quote:
         """The price of one job; without `ask` that of the defaults."""
@@ -187,9 +189,13 @@ class Offer:
         """The input of that name."""
         return next((entry for entry in self.inputs if entry.name == name), None)
 
-    def fit_of(self, entry: Input) -> Fit:
-        """The limits of one picture."""
-        return entry.fit or self.fit
+    def fit_of(self, entry: Input, options: Mapping[str, Any] | None = None) -> Fit:
+        """The limits of one picture; with the `options` of a job, where it travels by a link.
+
+        Without them the limits are those of any job, the smallest ones.
+        """
+        large = self.large_fits.get(str((options or {}).get("resolution", "")))
+        return entry.fit or large or self.fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,9 +135,19 @@ class Provider(Protocol):
         """Ask how a task stands."""
         ...
 
-    async def fetch_output(self, item: RemoteItem, to: Path, *, media: Media) -> None:
+    async def fetch_output(
+        self,
+        item: RemoteItem,
+        to: Path,
+        *,
+        media: Media,
+        file_format: str = "",
+        uhd: bool = False,
+    ) -> None:
         """Download one succeeded output into `to`; a dead link is renewed once.
 
+        `file_format` and `uhd` are wishes for pictures, in the provider's words, where it takes
+        any: a type of file ("": PNG), and enlarging.
         Raises Refused when the file is gone for good, NotTaken when asking later may help.
         """
         ...

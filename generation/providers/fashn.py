@@ -7,9 +7,9 @@ as a second prediction.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack, cast
 from urllib.parse import quote
 
 from generation.providers.answers import credits_of, id_text, pause_of
@@ -22,7 +22,8 @@ from generation.providers.base import (
     Submitted,
     TaskStatus,
 )
-from generation.providers.download import MAX_BYTES, Downloader
+from generation.providers.client import Client, Connection
+from generation.providers.download import MAX_BYTES
 from generation.providers.errors import (
     WRONG_ADDRESS,
     AccountClosed,
@@ -34,9 +35,15 @@ from generation.providers.errors import (
     Refused,
     Unreachable,
 )
-from generation.providers.fashn_answers import charged_of, open_body, status_of
-from generation.providers.fashn_models import inputs_of
-from generation.providers.http import Answer, ApiClient, TimeLimits, Transport
+from generation.providers.fashn_answers import (
+    CreditsBody,
+    PredictionBody,
+    charged_of,
+    open_body,
+    status_of,
+)
+from generation.providers.fashn_models import Run, run_of
+from generation.providers.http import Answer
 from generation.providers.rate_limits import Clock, SlidingWindow, Turns
 from generation.providers.sending import sent
 
@@ -45,8 +52,8 @@ _RUN, _STATUS, _CREDITS = (50, 60.5), (50, 10.5), (30, 10.5)
 _LONGEST_WAIT, _LONGEST_READ_WAIT = 10.0, 30.0
 
 
-class Fashn:
-    """One account. `base_url` is an origin; results are fetched from `file_hosts` only, by https.
+class Fashn(Client):
+    """One account; see `client.Connection`.
 
     `limited` keeps to the vendor's rates. Pictures travel in the order, as links or data URIs.
     """
@@ -59,27 +66,11 @@ class Fashn:
         self,
         base_url: str,
         *,
-        api_key: str,
-        file_hosts: Sequence[str],
-        is_sandbox: bool = False,
         limited: bool = True,
-        submit_limits: TimeLimits | None = None,
-        transport: Transport | None = None,
         clock: Clock | None = None,
+        **connection: Unpack[Connection],
     ) -> None:
-        self._api = ApiClient(
-            base_url,
-            headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
-            writes=submit_limits or TimeLimits(read=60.0),
-            transport=transport,
-        )
-        self._files = Downloader(
-            hosts=file_hosts,
-            setting="FASHN_FILE_HOSTS",
-            schemes=("https",),
-            sandbox_origin=base_url if is_sandbox else "",
-            transport=transport,
-        )
+        super().__init__(base_url, setting="FASHN_FILE_HOSTS", **connection)
         self._runs, self._checks, self._reads = (
             Turns("FASHN", SlidingWindow(*rate) if limited else None, clock)
             for rate in (_RUN, _STATUS, _CREDITS)
@@ -93,19 +84,29 @@ class Fashn:
 
     async def submit(self, order: Order) -> Submitted:
         """See `base.Provider.submit`."""
-        return await self.run(order.task, inputs_of(order), webhook_url=order.webhook_url)
+        return await self.run(run_of(order), webhook_url=order.webhook_url)
 
     async def status(self, remote_id: str) -> TaskStatus:
         """GET /v1/status/{id}: the outputs appear together at the end. NotFound: not kept any more."""
         try:
             body, answer = await self._get(f"/v1/status/{quote(remote_id, safe='')}", self._checks)
-            return status_of(remote_id, body, charged_of(answer))
+            return status_of(remote_id, cast("PredictionBody", body), charged_of(answer))
         except ProviderError as exc:
             exc.trace_id = remote_id
             raise
 
-    async def fetch_output(self, item: RemoteItem, to: Path, *, media: Media) -> None:
-        """See `base.Provider.fetch_output`. Results are kept for 72 hours, then 404 [vendor page].
+    async def fetch_output(
+        self,
+        item: RemoteItem,
+        to: Path,
+        *,
+        media: Media,
+        file_format: str = "",
+        uhd: bool = False,
+    ) -> None:
+        """See `base.Provider.fetch_output`; a file is what the order asked for, there is no choice.
+
+        Results are kept for 72 hours, then 404 [vendor page].
 
         Where the link is dead, the status is asked once whether there is another.
         """
@@ -133,14 +134,10 @@ class Fashn:
         return
         yield
 
-    async def fetch_picture(self, url: str, to: Path, *, max_bytes: int) -> None:
-        """Download a file from a listed host."""
-        await self._files.fetch(url, to, max_bytes=max_bytes)
-
     async def balance(self) -> Balance:
         """GET /v1/credits: what is left of the subscription and of bought credits together."""
         body, _answer = await self._get("/v1/credits", self._reads)
-        found = body.get("credits")
+        found = cast("CreditsBody", body).get("credits")
         try:
             if not isinstance(found, dict):
                 raise ValueError("No credits.")
@@ -148,26 +145,18 @@ class Fashn:
         except ValueError as exc:
             raise Unreachable("FASHN sent no balance.") from exc
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
-        await self._files.aclose()
-
     # Endpoints ----------------------------------------------------------------------------------
 
-    async def run(
-        self, model_name: str, inputs: Mapping[str, Any], *, webhook_url: str = ""
-    ) -> Submitted:
-        """POST /v1/run, with inputs of `fashn_models`; `webhook_url` goes along in the query.
+    async def run(self, run: Run, *, webhook_url: str = "") -> Submitted:
+        """POST /v1/run; `webhook_url` goes along in the query.
 
         Made once: there is no idempotency key, so a second call can be billed as a second task.
         """
         await self._runs.wait(longest=_LONGEST_WAIT)
-        size = sum(len(value) for value in inputs.values() if isinstance(value, str))
         answer = await sent(
             self._api.post_json(
                 "/v1/run",
-                {"model_name": model_name, "inputs": dict(inputs)},
+                {"model_name": run.model_name, "inputs": dict(run.inputs)},
                 {"webhook_url": webhook_url} if webhook_url else None,
             ),
             "FASHN",
@@ -175,7 +164,7 @@ class Fashn:
         )
         _obey(answer, self._runs)
         try:
-            body = open_body(answer, paid=True, sent_bytes=size)
+            body = open_body(answer, paid=True, sent_bytes=run.size)
         except NotFound as exc:
             # A submit names no id that could be unknown, so it is the address.
             raise AccountClosed(

@@ -7,7 +7,7 @@ vendor's pages and of its OpenAPI text.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, TypedDict
 
 from generation.providers.answers import credits_of, id_text, json_object, pause_of, plain
 from generation.providers.base import ItemState, RemoteItem, TaskStatus
@@ -26,6 +26,22 @@ from generation.providers.http import Answer
 from generation.providers.sending import after_sending
 
 logger = logging.getLogger(__name__)
+
+
+class PredictionBody(TypedDict, total=False):
+    """What is read of a status. Any other key is ignored; values are checked where they are read."""
+
+    id: object
+    status: object
+    output: object
+    error: object
+
+
+class CreditsBody(TypedDict, total=False):
+    """What is read of the account: an object with `total`."""
+
+    credits: object
+
 
 CHARGED_HEADER = "x-fashn-credits-used"
 """On the status of a completed prediction [vendor's SDK]; some have seen it on /v1/run."""
@@ -77,7 +93,7 @@ def charged_of(answer: Answer) -> int | None:
     return charged if charged >= 0 else None
 
 
-def status_of(remote_id: str, body: dict[str, Any], charged: int | None) -> TaskStatus:
+def status_of(remote_id: str, body: PredictionBody, charged: int | None) -> TaskStatus:
     """A prediction as a task. No item is known before the end; a failure is one failed item."""
     if body.get("id") not in (None, remote_id):
         raise Unreachable("FASHN answered for another prediction.", trace_id=remote_id)
@@ -109,7 +125,7 @@ def _failed(remote_id: str, state: str, error: object, charged: int | None) -> T
     return TaskStatus((item,), remote_id, charged, may_run_again=again, lists_all=True)
 
 
-def _outputs(body: dict[str, Any]) -> list[Any]:
+def _outputs(body: PredictionBody) -> list[object]:
     """A list of links; face-to-model's page shows it inside of an object."""
     output = body.get("output")
     if isinstance(output, dict):

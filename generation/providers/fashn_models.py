@@ -35,6 +35,23 @@ class Model:
     takes_seed: bool = True
 
 
+Value = str | int | bool
+"""What stands in the inputs of a call. A picture is a link or a data URI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call that starts a prediction."""
+
+    model_name: str
+    inputs: Mapping[str, Value]
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the body has: those of its texts."""
+        return sum(len(value) for value in self.inputs.values() if isinstance(value, str))
+
+
 _SIZED: Mapping[str, Callable[[Any], Any]] = {"resolution": str, "generation_mode": str}
 # As JPEG a result loses pixels, and face-to-model would send one unless told otherwise.
 _PNG = {"output_format": "png"}
@@ -94,8 +111,8 @@ MODELS: Mapping[str, Model] = {
 }
 
 
-def inputs_of(order: Order) -> dict[str, Any]:
-    """The `inputs` of the call that starts an order.
+def run_of(order: Order) -> Run:
+    """The call that starts an order.
 
     Raises Refused, before anything is sent, for a model that is not in the table, for a picture
     that it takes none of, and for a value that is missing or of the wrong type.
@@ -106,7 +123,7 @@ def inputs_of(order: Order) -> dict[str, Any]:
     extra = sorted({*order.files, *order.presets} - model.pictures)
     if extra:
         raise _bad(f"FASHN's {order.task} takes no {extra[0]}.")
-    inputs: dict[str, Any] = dict(model.always)
+    inputs: dict[str, Value] = dict(model.always)
     for name, link in order.files.items():
         if not link.startswith(_PICTURE):
             raise _bad(f"FASHN takes {name} by a link or as data.")
@@ -129,7 +146,7 @@ def inputs_of(order: Order) -> dict[str, Any]:
         inputs[model.count] = _within(count, 1, _MOST_OUTPUTS, model.count)
     if model.takes_seed and order.seed is not None:
         inputs["seed"] = _within(order.seed, 0, _MOST_SEED, "seed")
-    return inputs
+    return Run(order.task, inputs)
 
 
 def _as(kind: Callable[[Any], Any], value: Any, name: str) -> Any:

@@ -6,10 +6,10 @@ marked ASSUMED. Ids are int64 carried as strings and stay strings.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Unpack
 
 from generation.providers.answers import credits_of, id_text, pause_of, plain
 from generation.providers.base import (
@@ -22,7 +22,8 @@ from generation.providers.base import (
     Submitted,
     TaskStatus,
 )
-from generation.providers.download import MAX_BYTES, Downloader
+from generation.providers.client import Client, Connection
+from generation.providers.download import MAX_BYTES
 from generation.providers.errors import (
     WRONG_ADDRESS,
     AccountClosed,
@@ -34,15 +35,17 @@ from generation.providers.errors import (
     Refused,
     Unreachable,
 )
-from generation.providers.http import Answer, ApiClient, TimeLimits, Transport
+from generation.providers.http import Answer
 from generation.providers.rate_limits import Ahead, Clock, TokenBucket, Turns
 from generation.providers.sellerpic_answers import (
     MEANINGS,
+    Envelope,
+    FileLink,
+    UploadLink,
     item_of,
     open_envelope,
-    text_of,
 )
-from generation.providers.sellerpic_tasks import GUESSED, body_of
+from generation.providers.sellerpic_tasks import GUESSED, TaskBody, body_of
 from generation.providers.sending import sent
 
 PRESET_PAGE = 50
@@ -58,8 +61,8 @@ _BURST = 120
 _LONGEST_WAIT, _LONGEST_READ_WAIT = 10.0, 30.0
 
 
-class SellerPic:
-    """One account. `base_url` is an origin; files are fetched from `file_hosts` only.
+class SellerPic(Client):
+    """One account; see `client.Connection`.
 
     `requests_per_second` is what we keep to on average, 0: no limit of ours. Uploads and submits go
     ahead of everything else, so that asking how tasks stand never keeps a task back.
@@ -80,36 +83,19 @@ class SellerPic:
         self,
         base_url: str,
         *,
-        api_key: str,
-        file_hosts: Sequence[str],
-        is_sandbox: bool = False,
         upload_version: str = UPLOAD_VERSIONS[0],
         requests_per_second: float = 0.0,
         code_meanings: Mapping[int, str] = MappingProxyType({}),
-        submit_limits: TimeLimits | None = None,
-        transport: Transport | None = None,
         clock: Clock | None = None,
+        **connection: Unpack[Connection],
     ) -> None:
+        super().__init__(base_url, setting="SELLERPIC_FILE_HOSTS", **connection)
         if upload_version not in UPLOAD_VERSIONS:
             raise ValueError(f"upload_version must be one of {', '.join(UPLOAD_VERSIONS)}.")
         if unknown := set(code_meanings.values()) - set(MEANINGS):
             raise ValueError(f"Error codes cannot mean {', '.join(sorted(unknown))}.")
         self._upload_version = upload_version
         self._meanings = code_meanings
-        self._api = ApiClient(
-            base_url,
-            headers={"Authorization": f"Bearer {api_key}", "Accept": "application/json"},
-            writes=submit_limits or TimeLimits(read=60.0),
-            transport=transport,
-        )
-        self._is_sandbox = is_sandbox
-        self._files = Downloader(
-            hosts=file_hosts,
-            setting="SELLERPIC_FILE_HOSTS",
-            schemes=("https",),
-            sandbox_origin=base_url if is_sandbox else "",
-            transport=transport,
-        )
         first: Ahead | None = None
         others: TokenBucket | None = None
         if requests_per_second > 0:
@@ -138,28 +124,33 @@ class SellerPic:
 
     async def submit(self, order: Order) -> Submitted:
         """See `base.Provider.submit`. SellerPic takes neither a seed nor an address to call."""
-        return await self.generate(order.task, body_of(order))
+        return await self.generate(body_of(order))
 
     async def status(self, remote_id: str) -> TaskStatus:
         """How the task's items stand. There is no state of the task as a whole, and no cost."""
-        data, trace_id = await self._get("/v1/api/generate", {"id": remote_id})
-        results = data.get("resultList")
-        if not isinstance(results, list):
-            results = []
-        items = tuple(item_of(entry) for entry in results if isinstance(entry, dict))
-        return TaskStatus(items, trace_id)
+        opened = await self._get("/v1/api/generate", {"id": remote_id})
+        items = tuple(item_of(entry) for entry in opened.entries("resultList"))
+        return TaskStatus(items, opened.trace_id)
 
-    async def fetch_output(self, item: RemoteItem, to: Path, *, media: Media) -> None:
+    async def fetch_output(
+        self,
+        item: RemoteItem,
+        to: Path,
+        *,
+        media: Media,
+        file_format: str = "",
+        uhd: bool = False,
+    ) -> None:
         """See `base.Provider.fetch_output`. Links live 12 hours, then answer 403 [vendor page]."""
         for last in (False, True):
-            url, trace_id = await self.download_link(
-                item.remote_id, file_format=_RESULT_FORMATS[media]
+            link = await self.download_link(
+                item.remote_id, file_format=file_format or _RESULT_FORMATS[media], uhd=uhd
             )
             try:
-                await self.fetch_picture(url, to, max_bytes=MAX_BYTES[media])
+                await self.fetch_picture(link.url, to, max_bytes=MAX_BYTES[media])
                 return
             except ProviderError as exc:
-                exc.trace_id = trace_id
+                exc.trace_id = link.trace_id
                 if last or not isinstance(exc, LinkDead):
                     raise
 
@@ -174,23 +165,19 @@ class SellerPic:
             number += 1
 
     async def fetch_picture(self, url: str, to: Path, *, max_bytes: int) -> None:
-        """Download a file from a listed host."""
-        await self._files.fetch(self._secure(url), to, max_bytes=max_bytes)
+        """See `client.Client.fetch_picture`."""
+        await super().fetch_picture(self._secure(url), to, max_bytes=max_bytes)
 
     async def balance(self) -> Balance:
         """Credits of the account: GET /v1/api/usage."""
-        data, trace_id = await self._get("/v1/api/usage")
+        opened = await self._get("/v1/api/usage")
         try:
             return Balance(
-                remaining=credits_of(data.get("remaining")), total=credits_of(data.get("total"))
+                remaining=credits_of(opened.data.get("remaining")),
+                total=credits_of(opened.data.get("total")),
             )
         except ValueError as exc:
-            raise Unreachable("SellerPic sent no balance.", trace_id=trace_id) from exc
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._api.aclose()
-        await self._files.aclose()
+            raise Unreachable("SellerPic sent no balance.", trace_id=opened.trace_id) from exc
 
     # Endpoints ----------------------------------------------------------------------------------
 
@@ -200,47 +187,46 @@ class SellerPic:
         answer = await sent(
             self._api.post_file("/v1/api/upload", "file", path, content_type), _NAME, paid=False
         )
-        data, trace_id = self._open(answer, paid=False)
-        return text_of(data, "fileKey", trace_id)
+        return self._open(answer, paid=False).text("fileKey")
 
-    async def upload_link(self, file_format: str) -> tuple[str, str, str]:
-        """GET /v1/api/upload/url: file key, address to PUT to within 30 minutes, trace id (1.0.0)."""
-        data, trace_id = await self._get(
-            "/v1/api/upload/url", {"format": file_format}, turns=self._orders
+    async def upload_link(self, file_format: str) -> UploadLink:
+        """GET /v1/api/upload/url: a file key and an address to PUT to within 30 minutes (1.0.0)."""
+        opened = await self._get("/v1/api/upload/url", {"format": file_format}, turns=self._orders)
+        return UploadLink(
+            opened.text("fileKey"), opened.text("imageUrl", most=4000), opened.trace_id
         )
-        file_key = text_of(data, "fileKey", trace_id)
-        return file_key, text_of(data, "imageUrl", trace_id, most=4000), trace_id
 
-    async def generate(self, task: str, body: Mapping[str, Any]) -> Submitted:
-        """POST /v1/api/generate/<task>, with a body of `sellerpic_tasks`.
+    async def generate(self, body: TaskBody) -> Submitted:
+        """POST /v1/api/generate/<task>.
 
         Made once: there is no idempotency key, so a second call can be billed as a second task.
         """
         await self._orders.wait(longest=_LONGEST_WAIT)
-        answer = await sent(self._api.post_json(f"/v1/api/generate/{task}", body), _NAME, paid=True)
+        answer = await sent(
+            self._api.post_json(f"/v1/api/generate/{body.task}", body.fields), _NAME, paid=True
+        )
         try:
-            data, trace_id = self._open(answer, paid=True)
+            opened = self._open(answer, paid=True)
         except NotFound as exc:
             # Without an envelope nobody at SellerPic says so. The path of a guessed task may be wrong.
-            if task in GUESSED or not exc.code.startswith("http_"):
+            if body.task in GUESSED or not exc.code.startswith("http_"):
                 raise
             raise AccountClosed(
                 "SellerPic's address takes no orders; check SELLERPIC_BASE_URL.",
                 code=WRONG_ADDRESS,
                 trace_id=exc.trace_id,
             ) from exc
-        remote_id = id_text(data.get("id"))
+        remote_id = id_text(opened.data.get("id"))
         if not remote_id:
-            raise OutcomeUnknown("SellerPic named no task.", trace_id=trace_id)
-        return Submitted(remote_id, trace_id)
+            raise OutcomeUnknown("SellerPic named no task.", trace_id=opened.trace_id)
+        return Submitted(remote_id, opened.trace_id)
 
     async def preset_page(self, kind: str, number: int) -> PresetPage:
         """GET /v1/api/presets: page `number` from 1. Every field is documented as optional."""
-        data, _trace = await self._get(
+        opened = await self._get(
             "/v1/api/presets",
             {"type": kind, "pageNum": str(number), "pageSize": str(PRESET_PAGE)},
         )
-        entries = data.get("list")
         items = tuple(
             PresetItem(
                 remote_id=id_text(entry["id"]),
@@ -248,12 +234,12 @@ class SellerPic:
                 image_url=plain(entry.get("imageUrl"), 1000),
                 thumb_url=plain(entry.get("thumbUrl"), 1000),
             )
-            for entry in (entries if isinstance(entries, list) else [])
-            if isinstance(entry, dict) and id_text(entry.get("id"))
+            for entry in opened.entries("list")
+            if id_text(entry.get("id"))
         )
-        total = data.get("total")
+        total = opened.data.get("total")
         total = total if isinstance(total, int) else 0
-        more = data.get("hasMore")
+        more = opened.data.get("hasMore")
         return PresetPage(
             items=items,
             has_more=more if isinstance(more, bool) else number * PRESET_PAGE < total,
@@ -262,8 +248,8 @@ class SellerPic:
 
     async def download_link(
         self, image_id: str, *, file_format: str = "png", uhd: bool = False
-    ) -> tuple[str, str]:
-        """GET /v1/api/download: address and trace id of one output, by image id (not the task's).
+    ) -> FileLink:
+        """GET /v1/api/download: the address of one output, by image id (not the task's).
 
         `file_format` is jpg, png or webp for images and mp4, gif or webp for videos; `uhd` asks for
         4096 pixels on the longer side. Identical requests return the same link until it dies
@@ -272,33 +258,33 @@ class SellerPic:
         """
         query = {"id": image_id, "downloadFormat": file_format, "uhd": str(uhd).lower()}
         try:
-            data, trace_id = await self._get("/v1/api/download", query)
+            opened = await self._get("/v1/api/download", query)
         except Refused as exc:
             raise NotTaken(exc.message, code=exc.code, trace_id=exc.trace_id) from exc
-        url = data.get("fileUrl")
-        if data.get("status") == "FAILED":
+        url, state = opened.data.get("fileUrl"), opened.data.get("status")
+        if state == "FAILED":
             raise Refused(
-                plain(data.get("errorMsg"), 300) or "SellerPic has no file of this result.",
+                plain(opened.data.get("errorMsg"), 300) or "SellerPic has no file of this result.",
                 code="file_failed",
-                trace_id=trace_id,
+                trace_id=opened.trace_id,
             )
-        if data.get("status") != "SUCCESS" or not isinstance(url, str) or not url.isprintable():
+        if state != "SUCCESS" or not isinstance(url, str) or not url.isprintable():
             # ASSUMED: the status hints that a conversion may not be ready at once.
             raise NotTaken(
-                "SellerPic is still writing the file.", trace_id=trace_id, retry_after=60
+                "SellerPic is still writing the file.", trace_id=opened.trace_id, retry_after=60
             )
-        return url, trace_id
+        return FileLink(url, opened.trace_id)
 
     # Calls --------------------------------------------------------------------------------------
 
     async def _upload_by_link(self, path: Path, content_type: str) -> str:
-        file_key, url, trace_id = await self.upload_link(_UPLOAD_FORMATS[content_type])
+        link = await self.upload_link(_UPLOAD_FORMATS[content_type])
         try:
-            await self._files.put(path, self._secure(url))
+            await self._files.put(path, self._secure(link.url))
         except ProviderError as exc:
-            exc.trace_id = trace_id
+            exc.trace_id = link.trace_id
             raise
-        return file_key
+        return link.file_key
 
     def _secure(self, url: str) -> str:
         """A link by https. ASSUMED: what a live host links by http, it has by https as well."""
@@ -308,11 +294,11 @@ class SellerPic:
 
     async def _get(
         self, path: str, params: Mapping[str, str] | None = None, *, turns: Turns | None = None
-    ) -> tuple[dict[str, Any], str]:
+    ) -> Envelope:
         await (turns or self._reads).wait(longest=_LONGEST_READ_WAIT)
         return self._open(await sent(self._api.get(path, params), _NAME, paid=False), paid=False)
 
-    def _open(self, answer: Answer, *, paid: bool) -> tuple[dict[str, Any], str]:
+    def _open(self, answer: Answer, *, paid: bool) -> Envelope:
         if answer.status == 429:
             for turns in (self._orders, self._reads):
                 turns.pause(pause_of(answer))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from generation.providers.answers import digits, id_text, json_object, pause_of, plain
@@ -69,10 +70,47 @@ _ITEM_STATES = {
 _CODE = re.compile(r"-?[0-9]{1,18}")
 
 
-def open_envelope(
-    answer: Answer, *, paid: bool, meanings: Mapping[int, str]
-) -> tuple[dict[str, Any], str]:
-    """The `data` of a good envelope and its trace id; raises what anything else means.
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A good answer. The keys of `data` that nobody asks for are ignored, the others checked."""
+
+    data: Mapping[str, object]
+    trace_id: str
+
+    def text(self, name: str, *, most: int = 300) -> str:
+        """A field that the answer is useless without. Only for what is free to repeat."""
+        value = self.data.get(name)
+        if not isinstance(value, str) or not value or value != plain(value, most):
+            raise Unreachable(f"SellerPic's answer carries no {name}.", trace_id=self.trace_id)
+        return value
+
+    def entries(self, name: str) -> list[Mapping[str, object]]:
+        """The objects of a list; none where there is no list."""
+        found = self.data.get(name)
+        return (
+            [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLink:
+    """Where to PUT a picture within 30 minutes, and what it is called from then on."""
+
+    file_key: str
+    url: str
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileLink:
+    """Where one output can be fetched from for 12 hours."""
+
+    url: str
+    trace_id: str
+
+
+def open_envelope(answer: Answer, *, paid: bool, meanings: Mapping[int, str]) -> Envelope:
+    """The good envelope in an answer; raises what anything else means.
 
     `paid` tells that repeating the request may cost something, `meanings` what further codes mean.
     ASSUMED: business errors may come with any HTTP status, so the code is looked at first.
@@ -88,7 +126,7 @@ def open_envelope(
     data = envelope.get("data")
     if envelope.get("success") is not True or not isinstance(data, dict):
         raise after_sending(paid, "SellerPic's answer carries no data.", trace_id=trace_id)
-    return data, trace_id
+    return Envelope(data, trace_id)
 
 
 def meanings_of(entries: Sequence[str]) -> tuple[dict[int, str], list[str]]:
@@ -104,15 +142,7 @@ def meanings_of(entries: Sequence[str]) -> tuple[dict[int, str], list[str]]:
     return found, faulty
 
 
-def text_of(data: Mapping[str, Any], name: str, trace_id: str, *, most: int = 300) -> str:
-    """A field that an answer without it is useless without. Only for what is free to repeat."""
-    value = data.get(name)
-    if not isinstance(value, str) or not value or value != plain(value, most):
-        raise Unreachable(f"SellerPic's answer carries no {name}.", trace_id=trace_id)
-    return value
-
-
-def item_of(entry: Mapping[str, Any]) -> RemoteItem:
+def item_of(entry: Mapping[str, object]) -> RemoteItem:
     """One entry of a task's `resultList`."""
     word = str(entry.get("status") or "")
     state = _ITEM_STATES.get(word)

@@ -32,8 +32,20 @@ class Field:
 
     key: str
     name: str
-    kind: Callable[[Any], Any] = str
+    kind: Callable[[Any], str | int | float | bool] = str
     required: bool = False
+
+
+Value = str | int | float | bool | Mapping[str, str]
+"""What stands in a body; a mapping holds the picture of one garment."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBody:
+    """One call that starts a task: the last part of its path, and its JSON by the vendor's keys."""
+
+    task: str
+    fields: Mapping[str, Value]
 
 
 def _number(value: Any) -> int | float:
@@ -92,8 +104,8 @@ TASKS = frozenset(_ROWS)
 """Every task, by the last part of its path."""
 
 
-def body_of(order: Order) -> dict[str, Any]:
-    """The JSON of the call that starts an order.
+def body_of(order: Order) -> TaskBody:
+    """The call that starts an order.
 
     Raises Refused, before anything is sent, for a task that is not in the table, for a picture or
     preset that the task takes none of, and for a value that is missing or of the wrong type.
@@ -107,14 +119,14 @@ def body_of(order: Order) -> dict[str, Any]:
         raise Refused(f"SellerPic's {order.task} takes no {extra[0]}.", code="bad_order")
     body = _fill(order.task, fields, {**order.options, **inputs})
     if order.task == "tryOnApparel":
-        return _apparel(body)
-    if order.task == "replaceBackground":
-        return _background(body)
-    return body
+        body = _apparel(body)
+    elif order.task == "replaceBackground":
+        body = _background(body)
+    return TaskBody(order.task, body)
 
 
-def _fill(task: str, fields: tuple[Field, ...], values: Mapping[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {}
+def _fill(task: str, fields: tuple[Field, ...], values: Mapping[str, Any]) -> dict[str, Value]:
+    body: dict[str, Value] = {}
     for field in fields:
         value = values.get(field.name)
         if value is None or value == "":
@@ -130,17 +142,17 @@ def _fill(task: str, fields: tuple[Field, ...], values: Mapping[str, Any]) -> di
     return body
 
 
-def _apparel(body: Mapping[str, Any]) -> dict[str, Any]:
+def _apparel(body: Mapping[str, Value]) -> dict[str, Value]:
     """Exactly one garment: that a top and a bottom go together is nowhere told."""
-    part = _PARTS.get(body["part"])
+    part = _PARTS.get(str(body["part"]))
     if part is None:
         raise Refused("SellerPic's tryOnApparel takes no such part.", code="bad_order")
-    return {"modelImageKey": body["modelImageKey"], part: {"imageKey": body["garment"]}}
+    return {"modelImageKey": body["modelImageKey"], part: {"imageKey": str(body["garment"])}}
 
 
-def _background(body: Mapping[str, Any]) -> dict[str, Any]:
+def _background(body: Mapping[str, Value]) -> dict[str, Value]:
     """Only what the kind of background is made from goes along, and it must be there."""
-    source = _BACKGROUNDS.get(body["replaceType"])
+    source = _BACKGROUNDS.get(str(body["replaceType"]))
     if source is None:
         raise Refused("SellerPic has no such kind of background.", code="bad_order")
     if source not in body:

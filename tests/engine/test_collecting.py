@@ -42,7 +42,7 @@ class Shelf:
         self.asked: list[str] = []
         self.takes = 0.0
 
-    async def fetch_output(self, item, to, *, media):
+    async def fetch_output(self, item, to, *, media, file_format="", uhd=False):
         self.asked.append(item.remote_id)
         await asyncio.sleep(self.takes)
         if (trouble := self.troubles.get(item.remote_id)) is not None:

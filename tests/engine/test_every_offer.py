@@ -124,3 +124,31 @@ def offered(row, kind):
 def submits(sandbox):
     log = httpx.get(f"{sandbox.url}/__sandbox__/log").json()["calls"]
     return [call for call in log if call["operation"] == "submit"]
+
+
+def test_a_result_is_fetched_in_the_format_and_size_that_the_order_asks_for(
+    sandbox, start_engine, team
+):
+    photo = make_photo(make_product(team), size=(240, 300), with_renditions=False)
+    job = launch_job(
+        team=team,
+        by=owner_of(team),
+        operation="edit",
+        offer="sellerpic",
+        request_key=uuid.uuid4(),
+        product=photo.product,
+        inputs={"image": photo},
+        options={"prompt": "a red scarf", "download_format": "jpg", "uhd": "on"},
+    )
+    assert job.options == {"prompt": "a red scarf", "download_format": "jpg", "uhd": True}
+    start_engine()
+
+    job = wait_for_state(job, "succeeded")
+
+    [output] = job.outputs.all()
+    assert output.asset is not None
+    assert output.asset.format == "jpeg"
+    assert max(output.asset.width, output.asset.height) == 4096
+    [submit] = sandbox.calls("submit")
+    assert sorted(submit["body"]) == ["imageKey", "prompt"]
+    assert spent(team) == (99, 0)

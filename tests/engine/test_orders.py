@@ -166,6 +166,39 @@ def test_linked_pictures_are_neither_shrunk_nor_read(team, photo, tmp_path, monk
     assert order.files["image"] == f"https://files.example/{key}?3600"
 
 
+@pytest.mark.parametrize(
+    ("resolution", "by_link", "size"),
+    [
+        ("1k", True, (2000, 400)),
+        ("2k", True, (3000, 600)),
+        ("4k", True, (6000, 1200)),
+        ("4k", False, (2000, 400)),
+    ],
+)
+def test_large_results_are_made_from_larger_copies_where_a_link_carries_them(
+    team, settings, tmp_path, monkeypatch, resolution, by_link, size
+):
+    settings.SANDBOX = True
+    photo = make_photo(make_product(team), size=(7000, 1400), with_renditions=False)
+    monkeypatch.setattr(prepare, "has_public_links", lambda: by_link)
+    job = launch_fashn(team, "edit", photo=photo, prompt="a hat", resolution=resolution)
+
+    job = prepared(job, tmp_path)
+
+    copy = Rendition.objects.get(key=job.inputs.get(name="image").file_key)
+    assert (copy.width, copy.height) == size
+
+
+def test_a_background_is_removed_from_as_many_pixels_as_come_back(team, settings, tmp_path):
+    settings.SANDBOX = True
+    photo = make_photo(make_product(team), size=(2000, 3000), with_renditions=False)
+
+    job = prepared(launch_fashn(team, "remove_background", photo=photo), tmp_path)
+
+    copy = Rendition.objects.get(key=job.inputs.get(name="image").file_key)
+    assert (copy.width, copy.height) == (1600, 2400)
+
+
 def test_more_than_one_request_carries_is_refused_before_anything_is_sent(
     team, photo, tmp_path, monkeypatch
 ):

@@ -135,6 +135,10 @@ def test_a_result_that_is_no_picture_is_not_charged(sandbox, start_engine, team)
     start_engine()
     job = wait_for_state(launch_swap(team, model=sandbox.model()), "failed")
 
+    failed = job.outputs.get(error_code="not_a_picture", index=0)
+    assert failed.error == (
+        "The provider sent a picture that cannot be read. Nothing was charged for it."
+    )
     assert job.error_code == "not_a_picture"
     assert spent(team) == (100, 0)
     assert not team.assets.filter(kind="result").exists()

@@ -88,7 +88,7 @@ def test_a_key_can_be_stored_for_a_host_of_former_settings(account, settings):
     settings.SELLERPIC_API_KEY = "sp-environment"
     operator = User.objects.create_superuser("operator@example.com", "x")
     with raw_server(answer_of(401, "{}")) as (url, seen):
-        ProviderAccount.objects.filter(pk=account.pk).update(base_url=url)
+        ProviderAccount.objects.filter(pk=account.pk).update(base_url=url, encrypted_key="")
         account.refresh_from_db()
 
         save_key(account, "sp-another", by=operator, even_if_refused=True)

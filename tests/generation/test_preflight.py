@@ -9,7 +9,7 @@ import pytest
 from generation.models import Job
 from generation.services import LaunchRefused, launch_job
 from teams.models import CreditAccount
-from tests.factories import make_photo, make_product, make_team, owner_of
+from tests.factories import make_mask, make_photo, make_product, make_team, owner_of
 
 #: Four wide to five high.
 SIZE = (240, 300)
@@ -95,3 +95,55 @@ def test_with_a_face_a_new_model_is_priced_by_the_size_that_is_drawn(
     job = launch(team, "create_model", inputs, prompt="a man", resolution=size, num_images="1")
 
     assert (job.unit_price, job.price) == (price, price)
+
+
+@pytest.mark.parametrize("side", [100, 400])
+def test_a_mask_of_another_size_is_told_the_size_that_it_must_have(team, side):
+    product = make_product(team)
+    photo = make_photo(product, size=(300, 400), with_renditions=False)
+    mask = make_photo(product, size=(side, side), with_renditions=False)
+
+    with pytest.raises(LaunchRefused) as refusal:
+        launch(team, "edit", {"image": photo, "mask": mask}, prompt="a red scarf")
+
+    assert refusal.value.sentence == (
+        f"The mask has {side} by {side} pixels and its picture 300 by 400. "
+        "Save the mask with exactly the size of the picture."
+    )
+    assert refusal.value.field == "mask"
+    assert (Job.objects.count(), held(team)) == (0, 0)
+
+
+def test_a_mask_of_a_picture_that_is_too_small_blames_the_picture(team):
+    photo = make_photo(make_product(team), size=(100, 120), with_renditions=False)
+
+    with pytest.raises(LaunchRefused, match="Photo is 100 by 120 pixels") as refusal:
+        launch(team, "edit", {"image": photo, "mask": make_mask(photo)}, prompt="a red scarf")
+
+    assert refusal.value.field == "image"
+
+
+@pytest.mark.parametrize(
+    ("operation", "option", "given", "sentence"),
+    [
+        (
+            "edit",
+            "resolution",
+            "8k",
+            "Size (resolution): Choose one of 1k (About 1 MP), 2k (About 4 MP), 4k (About 16 MP).",
+        ),
+        ("reframe", "aspect_ratio", "7:1", "Shape (aspect_ratio): Choose one of 21:9, 16:9, 3:2, 4:3, "
+         "5:4, 1:1, 4:5, 3:4, 2:3, 9:16."),
+        ("edit", "num_images", "9", "Results (num_images): Write a number from 1 to 4."),
+        ("edit", "prompt", "", "Description (prompt) is missing. Fill it in."),
+    ],
+)  # fmt: skip
+def test_a_setting_is_refused_by_its_label_its_name_and_its_values(
+    team, photos, operation, option, given, sentence
+):
+    options = {"prompt": "a red scarf"} if operation == "edit" else {}
+    with pytest.raises(LaunchRefused) as refusal:
+        launch(team, operation, {"image": photos[0]}, **{**options, option: given})
+
+    assert (refusal.value.sentence, refusal.value.field) == (sentence, option)
+    assert (Job.objects.count(), held(team)) == (0, 0)

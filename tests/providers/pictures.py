@@ -26,3 +26,9 @@ def magic(start: bytes) -> str:
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "webp"
     return "mp4" if start[4:8] == b"ftyp" else ""
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file."""
+    with Image.open(path) as image:
+        return image.size

@@ -7,6 +7,7 @@ import pytest
 from generation.operations import OPERATIONS, InputKind, Result
 from generation.providers.base import ItemState, Media, Order
 from generation.providers.errors import AccountClosed, NotFound, Refused
+from generation.providers.fashn_models import Run
 from tests.factories import draw_photo
 from tests.providers.hosts import live_key, opened, places
 from tests.providers.pictures import draw_mask, magic
@@ -105,7 +106,10 @@ def test_a_picture_that_cannot_be_loaded_fails_and_costs_nothing(host):
 def test_tells_the_balance(host):
     balance = host.speak(lambda client: client.balance())
 
-    assert balance.remaining >= 0
+    if host.is_live:
+        assert balance.remaining >= 0
+    else:
+        assert balance.remaining == 1000
     assert balance.total == 0
 
 
@@ -125,7 +129,7 @@ def test_a_prediction_that_nobody_knows_is_not_found(host):
 
 def test_a_model_that_nobody_knows_is_refused(host):
     with pytest.raises(Refused) as failure:
-        host.speak(lambda client: client.run("no-such-model", {}))
+        host.speak(lambda client: client.run(Run("no-such-model", {})))
 
     assert failure.value.code == "BadRequest"
 
