@@ -76,7 +76,11 @@ class Pool(models.Model):
     slots = models.PositiveSmallIntegerField(default=10)
     min_poll_seconds = models.FloatField(default=60)
     max_task_seconds = models.PositiveIntegerField(
-        default=900, help_text=_("Older running jobs count as lost.")
+        default=900,
+        help_text=_(
+            "How long a task may run. A job that is silent for longer counts as lost: its place is "
+            "freed, and its task is asked for every ten minutes."
+        ),
     )
     # The provider said that its own slots are taken (by another system with the same key).
     busy_until = models.DateTimeField(
