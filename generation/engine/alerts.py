@@ -38,9 +38,8 @@ def alert_operators(account: ProviderAccount, failure: AccountClosed, now: datet
         return
     provider = LABELS.get(account.provider, account.provider)
     logger.error("%s takes no jobs: %s", account, failure.message)
-    address = settings.BASE_URL + reverse(
-        "admin:generation_provideraccount_change", args=[account.pk]
-    )
+    page = reverse("admin:generation_provideraccount_page")
+    address = f"{settings.BASE_URL}{page}#account-{account.pk}"
     told = operators()
     if not told:
         return
@@ -50,7 +49,7 @@ def alert_operators(account: ProviderAccount, failure: AccountClosed, now: datet
             "%(reason)s\n\n"
             "Jobs for %(provider)s wait; nothing is lost and no team is charged. One job at a time "
             "is tried with growing pauses, and all go on once the provider takes it.\n\n"
-            "The account: %(address)s"
+            "What to do about it: %(address)s"
         )
         % {"reason": failure.message, "provider": provider, "address": address},
         None,

@@ -38,7 +38,9 @@ def fail(db, settings):
         AccountClosed("FASHN refuses the key.", code="UnauthorizedAccess"),
     ],
 )
-def test_one_mail_in_six_hours_for_closings_of_one_kind(fail, mailoutbox, failure):
+def test_one_mail_in_six_hours_for_closings_of_one_kind(
+    fail, mailoutbox, failure, client, settings
+):
     make_user("staff@example.com", is_staff=True)
     fail(failure)
     fail(failure)
@@ -49,6 +51,9 @@ def test_one_mail_in_six_hours_for_closings_of_one_kind(fail, mailoutbox, failur
     assert mail.subject == "FASHN takes no jobs"
     assert mail.body.startswith(failure.message)
     assert "no team is charged" in mail.body
+    account = ProviderAccount.objects.get(provider="fashn")
+    page = f"{settings.BASE_URL}/admin/generation/provideraccount/page/#account-{account.pk}"
+    assert mail.body.endswith(f"What to do about it: {page}")
 
     pool = Pool.objects.get(account__provider="fashn")
     for _ in range(5):
@@ -60,6 +65,10 @@ def test_one_mail_in_six_hours_for_closings_of_one_kind(fail, mailoutbox, failur
     ProviderAccount.objects.update(alerted_at=F("alerted_at") - timedelta(hours=7))
     fail(failure)
     assert len(mailoutbox) == 2
+
+    client.force_login(make_user("root@example.com", is_staff=True, is_superuser=True))
+    answer = client.get(page.removeprefix(settings.BASE_URL).partition("#")[0])
+    assert f'id="account-{account.pk}"' in answer.content.decode()
 
 
 def test_another_reason_is_told_at_once(fail, mailoutbox):
