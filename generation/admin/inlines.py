@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from generation.models import Attempt, JobEvent, JobInput, Output, Pool
 
@@ -14,6 +16,12 @@ if TYPE_CHECKING:  # Generic for mypy only.
     _Inline = admin.TabularInline[Any, Any]
 else:
     _Inline = admin.TabularInline
+
+
+def outcome_of(attempt: Attempt) -> str:
+    """How a submit ended, with the provider's code where there is one."""
+    label = attempt.get_outcome_display()
+    return f"{label} ({attempt.error_code})" if attempt.error_code else label
 
 
 class ReadOnlyInline(_Inline):
@@ -70,10 +78,22 @@ class AttemptInline(CappedInline):
 
     model = Attempt
     order = ("number",)
-    fields = (
-        "number", "outcome", "remote_id", "hinted_remote_id", "trace_id", "error_code", "error",
-        "provider_charged", "suspected_cost", "started_at", "ended_at",
+    fields = readonly_fields = (
+        "number", "ended", "error", "task", "trace_id", "provider_charged", "suspected_cost",
+        "started_at", "ended_at",
     )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def ended(self, attempt: Attempt) -> str:
+        """How it ended, with the provider's code."""
+        return outcome_of(attempt)
+
+    @admin.display(description=gettext_lazy("task id"))
+    def task(self, attempt: Attempt) -> str:
+        """The provider's id of the task, or the one that a call told and nobody confirmed."""
+        if attempt.remote_id or not attempt.hinted_remote_id:
+            return attempt.remote_id
+        return _("%(task)s (told by a call, not confirmed)") % {"task": attempt.hinted_remote_id}
 
 
 class OutputInline(ReadOnlyInline):
