@@ -22,12 +22,13 @@ from generation.admin.inlines import PoolInline
 from generation.admin.jobs import may_resolve
 from generation.models import ProviderAccount
 from generation.operators import changes
-from generation.operators.changes import KeyNotSaved, Trial, Verdict
+from generation.operators.changes import BalanceNotRead, KeyNotSaved, Trial, Verdict
 from generation.operators.page import MOST_JOBS, label_of, read_page
 from generation.operators.traffic import UNFINISHED
 from generation.providers.keys import MOST_LETTERS
 from teams.admin import ReadOnlyAdmin
 from teams.models import User
+from teams.templatetags.ui import credits as in_credits
 
 _PAGE = "admin:generation_provideraccount_page"
 
@@ -49,6 +50,7 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
         posts: dict[str, Callable[..., HttpResponse]] = {
             "key": self.key_view,
             "remove-key": self.remove_key_view,
+            "balance": self.balance_view,
             "pause": self.pause_view,
             "resume": self.resume_view,
             "try": self.try_view,
@@ -96,6 +98,7 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
                 account,
                 request.POST.get("key", ""),
                 by=operator,
+                replace=request.POST.get("replace") == "on",
                 even_if_refused=request.POST.get("even_if_refused") == "on",
             )
         except KeyNotSaved as exc:
@@ -112,6 +115,22 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
             messages.success(request, _("The stored key was removed."))
         else:
             messages.info(request, _("There was no stored key."))
+        return _back(account)
+
+    def balance_view(self, request: HttpRequest, account_id: int) -> HttpResponse:
+        """Ask the provider for the balance now."""
+        account, _operator = _account_to_change(request, account_id)
+        words = {"account": label_of(account)}
+        try:
+            balance = changes.read_balance(account)
+        except BalanceNotRead as exc:
+            reason = {**words, "reason": str(exc)}
+            messages.error(
+                request, _("The balance at %(account)s was not read: %(reason)s") % reason
+            )
+        else:
+            left = {**words, "credits": in_credits(balance.remaining)}
+            messages.success(request, _("%(credits)s left at %(account)s.") % left)
         return _back(account)
 
     def pause_view(self, request: HttpRequest, account_id: int) -> HttpResponse:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Count, Max, Sum
 
 from generation.engine.heartbeat import worker_is_alive
 from generation.models import Attempt, Job, ProviderAccount, State
@@ -19,7 +19,7 @@ from generation.providers.registry import LABELS, prepare_accounts
 from teams.models import AuditEntry
 
 MOST_JOBS = 25
-"""Unknown and lost jobs shown; the list of jobs has the rest."""
+"""Unknown and as many lost jobs shown; the list of jobs has the rest."""
 _MOST_ACCOUNTS = 20
 
 
@@ -46,19 +46,31 @@ class SilentJob:
     label: str
     attempt: Attempt | None
 
+
+@dataclass(frozen=True, slots=True)
+class SilentGroup:
+    """The jobs that are unknown, or those that are lost: how many in all, and the oldest of them.
+
+    Together they hold `held` credits of their teams.
+    """
+
+    state: State
+    total: int
+    held: int
+    jobs: tuple[SilentJob, ...]
+
     @property
     def is_lost(self) -> bool:
-        """Whether its task is known and silent; else nobody knows whether it was taken."""
-        return self.job.state == State.LOST
+        """Whether their tasks are known and silent; else nobody knows whether they were taken."""
+        return self.state == State.LOST
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything on it. `more_silent`: there are more unknown and lost jobs than are shown."""
+    """Everything on it."""
 
     sections: tuple[Section, ...]
-    silent: tuple[SilentJob, ...]
-    more_silent: bool
+    silent: tuple[SilentGroup, ...]
     contracts: tuple[Unconfirmed, ...]
     costs: tuple[CostLine, ...]
     is_worker_alive: bool
@@ -80,6 +92,7 @@ def read_page(at: datetime) -> Page:
         source = source_of(account)
         is_current = account.pk in in_use
         lines = tuple(pools.get(account.pk, ()))
+        sent = ended.get(account.pk, Outcomes())
         sections.append(
             Section(
                 account=account,
@@ -96,17 +109,15 @@ def read_page(at: datetime) -> Page:
                 ),
                 breaker=breaker_of(account, at),
                 is_closed=account.closed_until is not None and account.closed_until > at,
-                key=key_facts(account, source),
+                key=key_facts(account, source, sent.accepted_at),
                 pools=lines,
-                outcomes=ended.get(account.pk, Outcomes()),
+                outcomes=sent,
             )
         )
-    silent = _silent_jobs()
     configured = {a.provider for a in current if _has_key(a)}
     return Page(
         sections=tuple(sections),
-        silent=tuple(silent[:MOST_JOBS]),
-        more_silent=len(silent) > MOST_JOBS,
+        silent=_silent_groups(),
         contracts=tuple(unconfirmed_offers(configured)),
         costs=tuple(cost_lines(accounts, at)),
         is_worker_alive=worker_is_alive(at),
@@ -137,19 +148,30 @@ def _paused_by(accounts: list[ProviderAccount]) -> dict[str, tuple[str, datetime
     return {subject: (actor, at) for subject, actor, at in rows}
 
 
-def _silent_jobs() -> list[SilentJob]:
-    """The oldest jobs that are unknown or lost, and one more than are shown."""
-    jobs = list(
-        Job.objects.unfinished()
-        .filter(state__in=(State.UNKNOWN, State.LOST))
-        .select_related("team", "account")
-        .order_by("created_at", "pk")[: MOST_JOBS + 1]
-    )
+def _silent_groups() -> tuple[SilentGroup, SilentGroup]:
+    """Unknown jobs and lost ones, each counted, with the oldest of each. Four queries."""
+    rows = Job.objects.unfinished().filter(state__in=(State.UNKNOWN, State.LOST))
+    counted = rows.order_by().values("state").annotate(jobs=Count("pk"), held=Sum("price"))
+    sums = {row["state"]: (row["jobs"], row["held"]) for row in counted}
+    oldest = {
+        state: list(
+            rows.filter(state=state)
+            .select_related("team", "account")
+            .order_by("created_at", "pk")[:MOST_JOBS]
+        )
+        for state in (State.UNKNOWN, State.LOST)
+    }
     attempts = {
         (attempt.job_id, attempt.number): attempt
-        for attempt in Attempt.objects.filter(job__in=jobs)
+        for attempt in Attempt.objects.filter(job__in=[*oldest[State.UNKNOWN], *oldest[State.LOST]])
     }
-    return [
-        SilentJob(job, label_of(job.account), attempts.get((job.pk, job.attempt_count)))
-        for job in jobs
-    ]
+
+    def group(state: State) -> SilentGroup:
+        total, held = sums.get(state, (0, 0))
+        shown = [
+            SilentJob(job, label_of(job.account), attempts.get((job.pk, job.attempt_count)))
+            for job in oldest[state]
+        ]
+        return SilentGroup(state, total, held, tuple(shown))
+
+    return group(State.UNKNOWN), group(State.LOST)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from django.db.models import Case, CharField, Count, F, Min, Q, Sum, Value, When
+from django.db.models import Case, CharField, Count, F, Max, Min, Q, Sum, Value, When
 from django.utils.translation import gettext as _
 
 from generation.models import Attempt, Job, Pool, ProviderAccount, State
@@ -33,11 +33,13 @@ _BAD = frozenset({Attempt.Outcome.NOT_TAKEN, Attempt.Outcome.REFUSED, Attempt.Ou
 class PoolLine:
     """One pool now. `counts` are jobs by the states of `UNFINISHED`.
 
-    `waiting` of them were not sent yet, and hold `held` credits of their teams.
+    `waiting` of them were not sent yet, and hold `held` credits of their teams. A task that runs
+    longer than `most_minutes` counts as lost.
     """
 
     name: str
     slots: int
+    most_minutes: int
     in_use: int
     counts: tuple[int, ...]
     waiting: int
@@ -67,13 +69,17 @@ class CodeLine:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """How the submits of the last day and week ended, and the share that ended badly."""
+    """How the submits of the last day and week ended, and the share that ended badly.
+
+    `accepted_at` is when the last one was sent that the provider took.
+    """
 
     lines: tuple[CodeLine, ...] = ()
     day_total: int = 0
     week_total: int = 0
     day_errors: Share = Share(0, 0.0)
     week_errors: Share = Share(0, 0.0)
+    accepted_at: datetime | None = None
 
 
 def pool_lines(accounts: Sequence[ProviderAccount], at: datetime) -> dict[int, list[PoolLine]]:
@@ -106,6 +112,7 @@ def pool_lines(accounts: Sequence[ProviderAccount], at: datetime) -> dict[int, l
         line = PoolLine(
             name=pool.name,
             slots=pool.slots,
+            most_minutes=pool.max_task_seconds // 60,
             in_use=places[pool.pk],
             counts=tuple(counts.get((pool.pk, state), 0) for state in UNFINISHED),
             waiting=waiting[pool.pk],
@@ -140,17 +147,25 @@ def outcomes(accounts: Sequence[ProviderAccount], at: datetime) -> dict[int, Out
             day=Count("pk", filter=last_day),
             failed_week=Count("pk", filter=failed),
             failed_day=Count("pk", filter=failed & last_day),
+            last=Max("started_at"),
         )
     )
     found: dict[int, dict[tuple[str, str, bool], list[int]]] = defaultdict(dict)
+    accepted: dict[int, datetime] = {}
     for row in rows:
         by_code = found[row["job__account_id"]]
         outcome = Attempt.Outcome(row["outcome"])
+        if outcome == Attempt.Outcome.ACCEPTED:
+            account = row["job__account_id"]
+            accepted[account] = max(accepted.get(account, row["last"]), row["last"])
         name = (str(outcome.label), row["error_code"], outcome in _BAD)
         _count(by_code, name, row["day"] - row["failed_day"], row["week"] - row["failed_week"])
         name = (_("Accepted, then failed"), row["later"], True)
         _count(by_code, name, row["failed_day"], row["failed_week"])
-    return {account: _outcomes(by_code) for account, by_code in found.items()}
+    return {
+        account: replace(_outcomes(by_code), accepted_at=accepted.get(account))
+        for account, by_code in found.items()
+    }
 
 
 def _count(

@@ -26,13 +26,14 @@ class Standing:
 class KeyFacts:
     """What may be told of a key, which is never the key or a part of it.
 
-    `hint` says what to do about it, `has_stored` that there is one to remove, `may_write` that a
-    new one can be stored.
+    `hint` says what to do about it, `has_any` that the provider can be asked with it, `has_stored`
+    that there is one to remove, `may_write` that a new one can be stored.
     """
 
     tone: str
     sentence: str
     hint: str
+    has_any: bool
     has_stored: bool
     may_write: bool
 
@@ -114,16 +115,21 @@ def breaker_of(account: ProviderAccount, at: datetime) -> str:
     return _("At rest")
 
 
-def key_facts(account: ProviderAccount, source: KeyFrom) -> KeyFacts:
-    """Where the key comes from, since when, whether it was refused, and what can be done."""
+def key_facts(
+    account: ProviderAccount, source: KeyFrom, job_accepted_at: datetime | None
+) -> KeyFacts:
+    """Where the key comes from, since when, what the provider said to it, and what can be done.
+
+    `job_accepted_at` is when the last job was sent that the provider took.
+    """
     variable = SETTINGS[account.provider]
     has_stored = bool(account.encrypted_key) and not account.is_sandbox
     may_write = source not in (KeyFrom.SANDBOX, KeyFrom.ENVIRONMENT) and can_store()
-    tone, sentence, hint = "good", "", ""
+    tone, sentence, hint = "quiet", "", ""
     stored_on = when(account.key_set_at) if account.key_set_at else _("an unknown day")
     match source:
         case KeyFrom.SANDBOX:
-            tone, sentence = "quiet", _("The sandbox's own; nothing is paid.")
+            sentence = _("The sandbox's own; nothing is paid.")
         case KeyFrom.ENVIRONMENT:
             sentence = _("From the environment (%(variable)s).") % {"variable": variable}
             hint = _("It wins over a key that is written here. Take it away there to write one.")
@@ -145,10 +151,30 @@ def key_facts(account: ProviderAccount, source: KeyFrom) -> KeyFacts:
         hint = _(
             "Set %(variable)s, or set PROVIDER_KEY_SECRETS so that keys can be written here."
         ) % {"variable": variable}
-    if account.key_refused_at and source is not KeyFrom.NOWHERE:
-        tone = "bad"
-        refused = _("Refused by the provider since %(when)s.") % {
-            "when": when(account.key_refused_at)
-        }
-        sentence = f"{sentence} {refused}"
-    return KeyFacts(tone, sentence, hint, has_stored, may_write)
+    if source in (KeyFrom.ENVIRONMENT, KeyFrom.ROW):
+        tone, answer = _answer_to_key(account, source, job_accepted_at)
+        sentence = f"{sentence} {answer}"
+    has_any = source not in (KeyFrom.NOWHERE, KeyFrom.UNREADABLE)
+    return KeyFacts(tone, sentence, hint, has_any, has_stored, may_write)
+
+
+def _answer_to_key(
+    account: ProviderAccount, source: KeyFrom, job_accepted_at: datetime | None
+) -> tuple[str, str]:
+    """What the provider said to the key last, and its tone.
+
+    It took the key when it told the balance, or took a job. For a stored key only what came after
+    it counts; since when the environment has its own no row says, so that there all counts.
+    """
+    if account.key_refused_at:
+        refused = _("Refused by the provider on %(when)s, and not accepted since.")
+        return "bad", refused % {"when": when(account.key_refused_at)}
+    since = account.key_set_at if source is KeyFrom.ROW else None
+    accepted = [
+        moment
+        for moment in (account.balance_at, job_accepted_at)
+        if moment is not None and (since is None or moment >= since)
+    ]
+    if accepted:
+        return "good", _("Accepted by the provider on %(when)s.") % {"when": when(max(accepted))}
+    return "quiet", _("Not tried yet.")

@@ -18,6 +18,14 @@ from tests.factories import deliver_swap, launch_swap, make_team
 PAGE = "/admin/generation/provideraccount/page/"
 #: Both schemes and both widths; the team's pages are asked in every combination.
 SHAPES = [("light", 1280), ("dark", 390)]
+#: What reaches beyond the window without a box of its own to scroll in. The document's own width
+#: does not tell it, since Django's frame scrolls as a whole.
+TOO_WIDE = """() => [...document.querySelectorAll('#content *')].filter((element) => {
+  if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+  for (let box = element.parentElement; box; box = box.parentElement)
+    if (box.closest('#content') && getComputedStyle(box).overflowX !== 'visible') return false;
+  return true;
+}).map((element) => `${element.tagName} ${element.className}`).slice(0, 5)"""
 
 
 @pytest.fixture
@@ -88,8 +96,8 @@ def test_pages_have_no_fault_and_do_not_scroll_sideways(
             page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         if found := faults():
             wrong[name] = found
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong[f"{name} scrolls"] = True
+        if wide := page.evaluate(TOO_WIDE):
+            wrong[f"{name} is too wide"] = wide
     assert wrong == {}
 
 
@@ -137,6 +145,7 @@ def test_a_silent_job_is_given_up_on_the_page(sign_in, operator, live_server, bu
     page.goto(live_server.url + PAGE)
     article = page.get_by_role("article").filter(has_text="Provider is silent")
     article.get_by_text("Decide", exact=True).press("Enter")
+    article.get_by_text("Give up …").press("Enter")
 
     article.get_by_role("button", name="Give up and return the credits").press("Enter")
 

@@ -52,7 +52,8 @@ def test_jobs_wait_for_a_key_that_works_and_go_on_within_seconds(live, start_eng
     assert live.key_refused_at is not None
 
     client.post(
-        f"/admin/generation/provideraccount/{live.pk}/key/", {"key": "sandbox-operators-own"}
+        f"/admin/generation/provideraccount/{live.pk}/key/",
+        {"key": "sandbox-operators-own", "replace": "on"},
     )
 
     wait_for(lambda: Job.objects.filter(pk=job.pk).exclude(remote_id="").exists())

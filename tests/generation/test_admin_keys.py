@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from django.contrib.auth.models import Permission
 from django.utils.timezone import now
 
 from generation.models import ProviderAccount
-from generation.providers.keys import key_of
+from generation.operators.changes import Trial, Verdict
+from generation.providers.keys import encrypt, key_of
 from generation.providers.registry import current_account
 from teams.models import AuditEntry, User
 from tests.generation.providers_page import PAGE, do, words
@@ -17,6 +19,7 @@ from tests.generation.providers_page import PAGE, do, words
 pytestmark = pytest.mark.django_db
 
 GOOD_KEY = "sandbox-operators-own-0123456789"
+OTHER_KEY = "sandbox-operators-other-0123456789"
 BAD_KEY = "wrong-key-0123456789"
 
 
@@ -84,7 +87,7 @@ def test_a_key_that_works_is_stored_encrypted_and_opens_the_account(client, read
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor) == ("provider.key_stored", "operator@example.com")
     assert entry.data == {"trial": "works"}
-    assert "Stored on" in read()
+    assert re.search(r"Stored on [^.]+, encrypted\. Accepted by the provider on", read())
     assert GOOD_KEY not in caplog.text
 
 
@@ -104,12 +107,14 @@ def test_a_refused_key_is_not_stored_unless_the_operator_says_so(client, read, l
     read()
     do(client, live, "key", key=GOOD_KEY)
 
-    assert do(client, live, "key", key=BAD_KEY) == ["SellerPic refuses the key. Nothing was saved."]
+    assert do(client, live, "key", key=BAD_KEY, replace="on") == [
+        "SellerPic refuses the key. Nothing was saved."
+    ]
     live.refresh_from_db()
     assert (key_of(live), live.key_refused_at) == (GOOD_KEY, None)
     assert AuditEntry.objects.count() == 1
 
-    assert do(client, live, "key", key=BAD_KEY, even_if_refused="on") == [
+    assert do(client, live, "key", key=BAD_KEY, replace="on", even_if_refused="on") == [
         "The key was stored although it does not work: SellerPic refuses the key."
     ]
     live.refresh_from_db()
@@ -124,11 +129,52 @@ def test_a_key_that_cannot_be_tried_is_stored_and_said_to_be_untried(client, rea
 
     told = do(client, account, "key", key=GOOD_KEY)
 
-    assert told == [
-        "The key was stored and could not be tried: SellerPic cannot be reached."
-    ]
+    assert told == ["The key was stored and could not be tried: SellerPic cannot be reached."]
     account.refresh_from_db()
     assert key_of(account) == GOOD_KEY
+    assert "encrypted. Not tried yet." in read()
+
+
+def test_a_stored_key_is_written_over_only_when_that_is_confirmed(client, read, live):
+    read()
+    do(client, live, "key", key=GOOD_KEY)
+    page = client.get(PAGE).content.decode()
+    assert f'<input type="checkbox" id="replace-{live.pk}" name="replace" required>' in page
+    asked = [
+        "There is a stored key already. Tick “Replace the stored key” to write over it. "
+        "Nothing was saved."
+    ]
+
+    assert do(client, live, "key", key=OTHER_KEY) == asked
+    assert do(client, live, "key", key=OTHER_KEY, even_if_refused="on") == asked
+
+    live.refresh_from_db()
+    assert key_of(live) == GOOD_KEY
+    assert AuditEntry.objects.count() == 1
+
+    do(client, live, "key", key=OTHER_KEY, replace="on")
+    live.refresh_from_db()
+    assert key_of(live) == OTHER_KEY
+
+
+def test_a_key_that_another_operator_stored_meanwhile_is_not_written_over(
+    client, read, live, monkeypatch
+):
+    read()
+    other = encrypt(OTHER_KEY)
+
+    def try_slowly(account, key):
+        ProviderAccount.objects.filter(pk=account.pk).update(encrypted_key=other)
+        return Trial(Verdict.WORKS)
+
+    monkeypatch.setattr("generation.operators.changes.try_key", try_slowly)
+
+    told = do(client, live, "key", key=GOOD_KEY)
+
+    assert "Nothing was saved." in told[0]
+    live.refresh_from_db()
+    assert key_of(live) == OTHER_KEY
+    assert not AuditEntry.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -183,6 +229,49 @@ def test_a_stored_key_is_removed(client, read, live):
     assert do(client, live, "remove-key") == ["There was no stored key."]
 
 
+# --- Balance ----------------------------------------------------------------------------------
+
+
+def test_the_balance_is_read_at_once_and_stands_there_with_its_time(client, read, live):
+    assert "Read SellerPic's balance now" not in read(), "there is no key to ask with"
+    do(client, live, "key", key=GOOD_KEY)
+    old = now() - timedelta(minutes=9)
+    ProviderAccount.objects.filter(pk=live.pk).update(
+        balance_remaining=3, balance_at=old, key_refused_at=old
+    )
+    text = read()
+    assert re.search(r"Balance 3 credits of 180, as of [^(]+ \( 9 minutes ago \)", text)
+    assert "Read SellerPic's balance now" in text
+
+    assert do(client, live, "balance") == ["180 credits left at SellerPic."]
+
+    live.refresh_from_db()
+    assert (live.balance_remaining, live.balance_total, live.key_refused_at) == (180, 180, None)
+    assert live.balance_at > old + timedelta(minutes=8)
+    assert re.search(r"180 credits of 180, as of [^(]+ \( just now \)", read())
+
+
+def test_a_balance_that_is_not_told_leaves_the_one_from_before(client, read, live):
+    read()
+    assert do(client, live, "balance") == [
+        "The balance at SellerPic was not read: There is no key to ask with."
+    ]
+    do(client, live, "key", key=BAD_KEY, even_if_refused="on")
+    old = now() - timedelta(minutes=9)
+    ProviderAccount.objects.filter(pk=live.pk).update(
+        balance_remaining=3, balance_at=old, key_refused_at=None
+    )
+
+    assert do(client, live, "balance") == [
+        "The balance at SellerPic was not read: SellerPic refuses the key."
+    ]
+
+    live.refresh_from_db()
+    assert (live.balance_remaining, live.balance_at) == (3, old)
+    assert live.key_refused_at is not None
+    assert "Refused by the provider on" in read()
+
+
 # --- Who may ----------------------------------------------------------------------------------
 
 
@@ -195,12 +284,12 @@ def test_each_act_is_by_post_and_needs_its_permission(client, live):
     assert "You may not see jobs." in text
     assert "Pause" not in text and "New key" not in text
 
-    for action in ("key", "remove-key", "pause", "resume", "try"):
+    for action in ("key", "remove-key", "balance", "pause", "resume", "try"):
         address = f"/admin/generation/provideraccount/{live.pk}/{action}/"
         assert client.post(address, {"key": GOOD_KEY}).status_code == 403, action
     operator = User.objects.create_superuser("operator@example.com", "x")
     client.force_login(operator)
-    for action in ("key", "remove-key", "pause", "resume", "try"):
+    for action in ("key", "remove-key", "balance", "pause", "resume", "try"):
         address = f"/admin/generation/provideraccount/{live.pk}/{action}/"
         assert client.get(address).status_code == 405, action
 

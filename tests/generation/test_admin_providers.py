@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.utils.timezone import now
+from django.utils.formats import date_format
+from django.utils.timezone import localtime, now
 
 from generation.models import Attempt, Job, Pool, ProviderAccount
 from generation.providers.keys import encrypt
@@ -68,7 +69,7 @@ def test_a_key_of_the_environment_wins_and_the_page_says_so(read, live, settings
 
     text = read()
 
-    assert "From the environment (SELLERPIC_API_KEY). It wins over the key that was stored" in text
+    assert "(SELLERPIC_API_KEY). Not tried yet. It wins over the key that was stored" in text
     assert "Remove SellerPic's stored key" in text
     assert "Replace SellerPic's key" not in text
 
@@ -98,12 +99,58 @@ def test_a_refused_and_an_unreadable_key_are_told(read, live, settings):
     live.encrypted_key = encrypt("sp-stored")
     live.key_set_at = live.key_refused_at = now()
     live.save()
-    assert "encrypted. Refused by the provider since" in read()
+    text = read()
+    assert re.search(
+        r"encrypted\. Refused by the provider on .{10,40}, and not accepted since", text
+    )
+    assert "Accepted by" not in text
 
     settings.PROVIDER_KEY_SECRETS = ["t" * 40]
     text = read()
     assert "SellerPic, live Takes no jobs: its stored key cannot be read." in text
     assert "and no secret of PROVIDER_KEY_SECRETS opens it." in text
+
+
+def test_a_key_counts_as_accepted_by_what_the_provider_took_since_it_was_stored(
+    client, read, live, settings
+):
+    def key():
+        return re.search(r" Key (.*?) Balance ", read().partition("SellerPic, live")[2])[1]
+
+    def tone():
+        html = client.get(PAGE).content.decode().partition(f'id="account-{live.pk}"')[2]
+        return re.search(r'<dd><span class="provider-state" data-tone="(\w+)"', html)[1]
+
+    stored = now() - timedelta(hours=1)
+    live.encrypted_key, live.key_set_at = encrypt("sp-stored"), stored
+    live.balance_remaining, live.balance_at = 5, stored - timedelta(minutes=1)
+    live.save()
+    job = launch_swap(make_team(credits_=10))
+    assert job.account_id == live.pk
+    attempt = Attempt.objects.create(
+        job=job, number=1, request_hash="x", outcome="accepted", started_at=live.balance_at
+    )
+    assert key().endswith("encrypted. Not tried yet.")
+    assert tone() == "quiet"
+
+    Attempt.objects.filter(pk=attempt.pk).update(
+        started_at=stored + timedelta(minutes=1), outcome="unknown"
+    )
+    assert key().endswith("Not tried yet."), "nobody knows whether it was taken"
+
+    Attempt.objects.filter(pk=attempt.pk).update(outcome="accepted")
+    taken = date_format(localtime(stored + timedelta(minutes=1)), "DATETIME_FORMAT")
+    assert key().endswith(f"Accepted by the provider on {taken}.")
+    assert tone() == "good"
+
+    ProviderAccount.objects.filter(pk=live.pk).update(balance_at=stored + timedelta(minutes=5))
+    told = date_format(localtime(stored + timedelta(minutes=5)), "DATETIME_FORMAT")
+    assert key().endswith(f"Accepted by the provider on {told}.")
+
+    Attempt.objects.all().delete()
+    ProviderAccount.objects.filter(pk=live.pk).update(balance_at=None)
+    settings.SELLERPIC_API_KEY = "sp-of-the-environment"
+    assert key().startswith("From the environment (SELLERPIC_API_KEY). Not tried yet.")
 
 
 def test_places_queues_and_the_oldest_that_waits_are_counted(read, client):
@@ -119,9 +166,10 @@ def test_places_queues_and_the_oldest_that_waits_are_counted(read, client):
     text = read()
 
     # Waiting, preparing, ready, sending, working, saving, no answer, silent.
-    row = r"general busy until [\d:]+ 2 of 10 2 - - 1 1 - - - 3 hours ago"
+    row = r"general lost after 15 min busy until [\d:]+ 2 of 10 2 - - 1 1 - - - 3 hours ago"
     assert re.search(row, text)
-    assert "instruct_edit 0 of 5 - - - - - - - - -" in text
+    assert "instruct_edit lost after 15 min 0 of 5 - - - - - - - - -" in text
+    assert "video lost after 30 min 0 of 10" in text
 
 
 def test_submits_of_a_day_and_a_week_are_shared_out_by_their_codes(read):
@@ -222,6 +270,9 @@ def test_silent_jobs_are_told_with_their_ids_and_decided_about(client, read):
     job = silent_job()
     text = read()
     assert "No answer from the provider: swap_model, Atelier" in text
+    assert "Unknown: 1 The submit got no answer" in text
+    assert "4 credits of teams are held for them." in text
+    assert "Lost: 0 The provider took the task" in text
     assert "Trace id trace-7" in text
     assert "SellerPic did not answer in time." in text
 
@@ -233,7 +284,7 @@ def test_silent_jobs_are_told_with_their_ids_and_decided_about(client, read):
     job.refresh_from_db()
     assert job.state == "failed"
     assert CreditAccount.objects.get(team=job.team).held == 0
-    assert "None: every job has an answer." in read()
+    assert "Unknown: 0" in read()
 
 
 def test_a_lost_job_can_only_be_given_up(read):
@@ -242,19 +293,39 @@ def test_a_lost_job_can_only_be_given_up(read):
     text = read()
 
     assert "Task id 196300123" in text
+    assert "Unknown: 0" in text and "Lost: 1" in text
     assert "Give up and return the credits" in text
     assert "Run again" not in text
+
+
+def test_what_may_be_billed_twice_asks_once_more_before_its_button(client, read):
+    job = silent_job()
+    read()
+    for page in (PAGE, f"/admin/generation/job/{job.pk}/change/"):
+        html = client.get(page).content.decode()
+        asked = re.findall(r'<details class="ask-again">(.*?)</details>', html, re.DOTALL)
+        assert len(asked) == 2
+        assert 'value="run_again"' in asked[0] and "Run again, may be billed twice" in asked[0]
+        assert "may then bill you for both" in asked[0]
+        assert 'value="give_up"' in asked[1]
+        outside = re.sub(r'<details class="ask-again">.*?</details>', "", html, flags=re.DOTALL)
+        assert 'value="run_again"' not in outside and 'value="give_up"' not in outside
+        assert "<script>" not in html and "onclick" not in html
 
 
 def test_of_many_silent_jobs_the_oldest_are_shown_and_the_list_has_all(client, read, monkeypatch):
     monkeypatch.setattr("generation.operators.page.MOST_JOBS", 2)
     for number in range(3):
         silent_job("lost", team=f"Team of {number}", task=str(number))
+    silent_job(team="Team of the unknown")
 
     text = read()
 
+    assert "Lost: 3" in text and "12 credits of teams are held for them." in text
+    assert "Unknown: 1" in text and "Team of the unknown" in text
     assert "Team of 0" in text and "Team of 1" in text
     assert "Team of 2" not in text
-    assert "the list of jobs has all of them." in text
-    listed = client.get("/admin/generation/job/?state__in=unknown,lost")
+    assert text.count("These are the 2 oldest; the list of jobs has all of them.") == 1
+    assert '"/admin/generation/job/?state__exact=lost"' in client.get(PAGE).content.decode()
+    listed = client.get("/admin/generation/job/?state__exact=lost")
     assert listed.context["cl"].result_count == 3
