@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from catalog.storage import storage
 from generation.engine.breaker import closed_accounts
-from generation.models import Decision, JobEvent, Output, Preset, State
+from generation.models import Decision, Output, Preset
 from generation.providers.registry import LABELS, is_current
 from teams.models import Team
 from teams.templatetags.ui import icon
@@ -46,20 +46,6 @@ def closed_providers(team: Team) -> list[tuple[str, bool]]:
     )
 
 
-@register.filter
-def event_facts(event: JobEvent) -> list[tuple[str, str]]:
-    """What a step of the history says beside its words: the attempt, and the provider's ids."""
-    facts: list[tuple[str, str]] = []
-    if event.state == State.SUBMITTING and event.attempt:
-        facts.append((_("Attempt %d") % event.attempt, ""))
-    is_named = event.before in (State.SUBMITTING, State.UNKNOWN) or event.state == State.READY
-    if event.remote_id and is_named:
-        facts.append((_("Task"), event.remote_id))
-    if event.trace_id and event.trace_id != event.remote_id:
-        facts.append((_("Trace"), event.trace_id))
-    return facts
-
-
 @register.simple_tag
 def undo_address(team_slug: str, decision: Decision) -> str:
     """Where a decision is taken back."""
@@ -68,8 +54,11 @@ def undo_address(team_slug: str, decision: Decision) -> str:
 
 @register.filter
 def clock(seconds: int) -> str:
-    """Seconds as minutes and seconds: "1:05"."""
-    return f"{seconds // 60}:{seconds % 60:02d}"
+    """Seconds as minutes and seconds: "1:05"; from an hour on "2:01:05"."""
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes}:{seconds:02d}"
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
 @register.filter

@@ -20,8 +20,9 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from catalog.keyset import by_time, capped_count, keyset_page
 from generation import services
+from generation.figures import IN_DOUBT
 from generation.forms import ResolveForm
-from generation.models import Job, JobEvent, Output, State
+from generation.models import Job, Output, State
 from generation.views.rows import (
     DONE,
     FAILED,
@@ -32,6 +33,7 @@ from generation.views.rows import (
     job_rows,
     jobs_for_rows,
 )
+from generation.views.timeline import timeline_of
 from teams.access import Right, may, team_view
 from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
@@ -46,15 +48,13 @@ MICROSECOND = timedelta(microseconds=1)
 OVERLAP = timedelta(seconds=3)
 DELTA_ROWS = 60
 RETRIES_PER_MINUTE = 60
-#: Of a long history the beginning and the end are shown.
-FIRST_STEPS = 5
-NEWEST_STEPS = 40
 NEWEST_ATTEMPTS = 20
 
 TABS: dict[str, tuple[object, tuple[State, ...]]] = {
     "all": (gettext_lazy("All"), ()),
     "running": (gettext_lazy("Running"), RUNNING),
     "waiting": (gettext_lazy("Waiting"), WAITING),
+    "doubt": (gettext_lazy("In doubt"), IN_DOUBT),
     "done": (gettext_lazy("Done"), DONE),
     "failed": (gettext_lazy("Failed"), FAILED),
 }
@@ -70,6 +70,14 @@ class Tab:
     is_current: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Jobs that wait for a person's decision, and those that the provider is silent about."""
+
+    undecided: int
+    silent: int
+
+
 @require_safe
 @team_view(Right.VIEW)
 def queue(request: TeamRequest) -> TemplateResponse:
@@ -80,7 +88,7 @@ def queue(request: TeamRequest) -> TemplateResponse:
     states = TABS[show][1]
     if states:
         jobs = jobs.filter(state__in=states)
-    if show in ("running", "waiting"):  # Few of many: the partial index finds them.
+    if show in ("running", "waiting", "doubt"):  # Few of many: the partial index finds them.
         jobs = jobs.unfinished()
     page = keyset_page(
         jobs, by_time("created_at"), after=request.GET.get("after", ""), size=ROWS_SHOWN
@@ -227,16 +235,14 @@ def _job_page(
 ) -> TemplateResponse:
     [row] = job_rows([job], request.team)
     manages = may(request.membership, Right.MANAGE_TEAM)
-    events, left_out = _events(job)
+    steps = timeline_of(job)
     attempts = attempts_of(job, newest=NEWEST_ATTEMPTS) if manages else []
     context = {
         "row": row,
         "job": job,
         "outputs": list(job.outputs.all()),
-        "steps": _steps(events),
-        "steps_left_out": left_out,
-        "steps_before_gap": FIRST_STEPS,
-        "people": Membership.objects.names_in(request.team, {event.actor for event in events}),
+        "steps": steps,
+        "people": Membership.objects.names_in(request.team, {step.event.actor for step in steps}),
         "attempts": attempts,
         "attempts_left_out": max(0, job.attempt_count - len(attempts)) if attempts else 0,
         "entries": list(
@@ -246,31 +252,10 @@ def _job_page(
         "may_launch": may(request.membership, Right.LAUNCH),
         "may_review": may(request.membership, Right.REVIEW),
         "form": form,
+        "ask_run_again": row.needs_decision and request.GET.get("ask") == "run_again",
+        "ask_give_up": row.is_in_doubt and request.GET.get("ask") == "give_up",
     }
     return TemplateResponse(request, template, context, status=status)
-
-
-def _events(job: Job) -> tuple[list[JobEvent], int]:
-    """The first and the newest steps of a job, and how many between them are left out."""
-    most = FIRST_STEPS + NEWEST_STEPS
-    events = list(job.events.all()[: most + 1])
-    if len(events) <= most:
-        return events, 0
-    newest = list(job.events.order_by("-at", "-pk")[:NEWEST_STEPS])
-    return [*events[:FIRST_STEPS], *reversed(newest)], job.events.count() - most
-
-
-def _steps(events: list[JobEvent]) -> list[tuple[str, str, JobEvent]]:
-    """The history as (what, note, event). A note within the same state is a step of its own."""
-    steps: list[tuple[str, str, JobEvent]] = []
-    before = ""
-    for event in events:
-        if event.state == before and event.note:
-            steps.append((event.note, "", event))
-        else:
-            steps.append((str(State(event.state).label), event.note, event))
-        before = event.state
-    return steps
 
 
 def _job(team: Team, job_id: UUID) -> Job:
@@ -315,4 +300,12 @@ def _heads(team: Team, show: str) -> dict[str, object]:
     counts["all"] = sum(counts.values())
     tabs = [Tab(name, TABS[name][0], counts[name], name == show) for name in TABS]
     active = counts["running"] + counts["waiting"]
-    return {"tabs": tabs, "active": active}
+    return {"tabs": tabs, "active": active, "doubt": _doubt(team) if counts["doubt"] else None}
+
+
+def _doubt(team: Team) -> Doubt:
+    unfinished = Job.objects.for_team(team).unfinished()
+    return Doubt(
+        undecided=capped_count(unfinished.filter(state=State.UNKNOWN)),
+        silent=capped_count(unfinished.filter(state=State.LOST)),
+    )

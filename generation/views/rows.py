@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from catalog.models import Asset
+from generation.figures import IN_DOUBT
 from generation.models import Attempt, Job, JobInput, Output, Preset, ProviderAccount, State
 from generation.models.jobs import JobQuerySet
 from generation.operations import OPERATIONS, Offer, Operation
@@ -21,7 +22,7 @@ from teams.models import Team
 _SILENCE = ("given_up", "unknown", "lost", "waited_too_long")
 """Codes of ends that say nothing about the photo."""
 WAITING = (State.QUEUED, State.PREPARING, State.READY)
-RUNNING = (State.SUBMITTING, State.RUNNING, State.COLLECTING, State.UNKNOWN, State.LOST)
+RUNNING = (State.SUBMITTING, State.RUNNING, State.COLLECTING)
 DONE = (State.SUCCEEDED, State.PARTIAL)
 FAILED = (State.FAILED, State.CANCELLED)
 
@@ -267,13 +268,18 @@ class JobRow:
         return self.job.state == State.UNKNOWN
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody knows how it stands at the provider, so that a person may end it."""
+        return self.job.state in IN_DOUBT
+
+    @property
     def advice(self) -> str:
         """What to do about a job that did not end well, as a sentence."""
         job = self.job
         if job.state == State.UNKNOWN:
-            return _("An admin of the team decides whether to run it again.")
+            return _("An admin decides: run it again, or give it up and have the credits back.")
         if job.state == State.LOST:
-            return _("Nothing to do: it is asked for again every ten minutes.")
+            return _("It is asked for again every ten minutes. An admin can give it up before.")
         if job.state == State.PARTIAL:
             return _("The missing result was not charged.")
         if job.state == State.FAILED:

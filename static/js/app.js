@@ -17,14 +17,23 @@
       dialog.showModal();
       return;
     }
-    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
-    else if (event.target.matches("dialog[open]")) {
+    const closer = event.target.closest("dialog [data-close]");
+    if (closer) {
+      event.preventDefault();
+      closer.closest("dialog").close();
+    } else if (event.target.matches("dialog[open]")) {
       const box = event.target.getBoundingClientRect();
       const inside =
         event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
       if (!inside && event.detail) event.target.close();
     }
   });
+
+  // A dialog that came open, for pages without a script, becomes a modal one.
+  for (const dialog of doc.querySelectorAll("dialog[open]")) {
+    dialog.close();
+    dialog.showModal();
+  }
 
   // Menus: placed under their button; arrow keys move; the button tells whether its menu is open.
   const opener = (menu) => doc.querySelector(`[popovertarget="${menu.id}"]`);

@@ -34,7 +34,7 @@ def test_costs_the_same_few_queries_however_much_there_is(
     request_in_team, django_assert_num_queries
 ):
     facts = Shell(request_in_team)
-    with django_assert_num_queries(4):  # The gate read the account together with the team.
+    with django_assert_num_queries(5):  # The gate read the account together with the team.
         for _ in range(3):
             shown = (
                 facts.figures.available,
@@ -47,7 +47,7 @@ def test_costs_the_same_few_queries_however_much_there_is(
 
 
 def test_counts_stop_at_their_cap(request_in_team, django_assert_num_queries):
-    with django_assert_num_queries(2) as captured:
+    with django_assert_num_queries(3) as captured:
         assert Shell(request_in_team).figures.running == 0
     assert all(f"LIMIT {COUNT_CAP}" in query["sql"] for query in captured.captured_queries)
 
@@ -57,7 +57,7 @@ def test_is_empty_for_people_who_are_not_signed_in(rf):
 
     assert facts.team is None
     assert facts.teams == []
-    assert (str(facts.figures), facts.section) == ("0.0.0", "")
+    assert (str(facts.figures), facts.section) == ("0-0-0-0", "")
     assert not any(facts.rights.values())
 
 

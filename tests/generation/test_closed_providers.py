@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -132,17 +133,14 @@ def test_the_history_tells_attempts_and_the_providers_ids_in_words(client, team,
     text = page(client, team, "job_detail", tried_again.pk)
 
     history = text[text.index('class="timeline"') : text.index("</ol>", text.index("timeline"))]
-    facts = [
-        " ".join(part.partition("</span>")[0].replace("</code>", "").split("<code"))
-        for part in history.split('timeline__note small muted">')[1:]
-    ]
-    assert [fact.replace(' class="job-id">', "") for fact in facts] == [
+    notes = re.findall(
+        r'timeline__note [^"]*">(.*?)</span>(?=<span class="timeline|</li>)', history
+    )
+    assert [" ".join(re.sub("<.*?>", " ", note).split()) for note in notes] == [
         "Attempt 1",
-        "Task  task-one",
-        "Trace  trace-1",
+        "Attempt 1 Task task-one Trace trace-1",
         "The model was busy. Nothing was charged; it is tried again.",
-        "Task  task-one",
+        "Attempt 1 Task task-one",
         "Attempt 2",
-        "Task  task-two",
-        "Trace  trace-2",
+        "Attempt 2 Task task-two Trace trace-2",
     ]

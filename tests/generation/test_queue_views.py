@@ -1,8 +1,7 @@
-"""The queue and the page of one job: words, credits, delta polling, steering."""
+"""The queue: tabs, words, credits, delta polling, cancelling and trying again."""
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,24 +9,18 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from catalog.services import archive_product
-from generation.models import Attempt, Job, JobEvent, ProviderAccount, State
-from generation.transitions import advance
+from generation.models import Job, ProviderAccount, State
 from generation.views.queue import EPOCH, MICROSECOND
-from generation.views.rows import job_rows, jobs_for_rows
 from teams.models import Role
 from tests.factories import (
     add_member,
     deliver_swap,
     launch_swap,
-    make_photo,
-    make_product,
     make_team,
     make_user,
     owner_of,
 )
-
-HTMX = {"HX-Request": "true"}
+from tests.generation.queue_pages import HTMX, address, make_running, row_of
 
 
 @pytest.fixture(autouse=True)
@@ -43,37 +36,8 @@ def team(db, client):
     return team
 
 
-def address(team, name, *args, **query):
-    return reverse(f"generation:{name}", args=[team.slug, *args], query=query)
-
-
 def microseconds(moment):
     return (moment - EPOCH) // MICROSECOND
-
-
-def make_unknown(team):
-    job = launch_swap(team)
-    for before, after in [("queued", "preparing"), ("preparing", "ready")]:
-        assert advance(job, before, after)
-    assert advance(job, "ready", "submitting", slot=1, attempt_count=1)
-    Attempt.objects.create(job=job, number=1, request_hash="x", trace_id="trace-77")
-    assert advance(job, "submitting", "unknown", error="The connection closed.")
-    return job
-
-
-def make_running(team, seconds):
-    job = launch_swap(team)
-    for before, after in [("queued", "preparing"), ("preparing", "ready")]:
-        assert advance(job, before, after)
-    assert advance(job, "ready", "submitting", slot=1)
-    started = now() - timedelta(seconds=seconds)
-    assert advance(job, "submitting", "running", submitted_at=started, remote_id="7")
-    return job
-
-
-def row_of(team, job):
-    [row] = job_rows(list(jobs_for_rows(team).filter(pk=job.pk)), team)
-    return row
 
 
 def test_tabs_count_and_filter(team, client):
@@ -84,6 +48,7 @@ def test_tabs_count_and_filter(team, client):
         "all": 3,
         "running": 0,
         "waiting": 1,
+        "doubt": 0,
         "done": 1,
         "failed": 1,
     }
@@ -175,72 +140,6 @@ def test_an_idle_queue_asks_slowly_for_jobs_that_start_elsewhere(team, client):
     assert 'data-poll="10000"' in client.get(address(team, "queue")).text
 
 
-def test_every_page_asks_for_its_figures_while_a_job_is_unfinished(team, client, count_queries):
-    job = launch_swap(team)
-    page = client.get(address(team, "approved"))
-    assert 'id="pulse" data-poll="4000"' in page.text
-    seen = str(page.context["shell"].figures)
-    assert seen == "1.0.196"
-    assert client.get(address(team, "pulse", seen=seen), headers=HTMX).status_code == 204
-    assert count_queries(lambda: client.get(address(team, "pulse", seen=seen))) <= 6
-    deliver_swap(team, job=job)
-    answer = client.get(address(team, "pulse", seen=seen), headers=HTMX)
-    assert answer.status_code == 200
-    assert 'id="nav-to-review" hx-swap-oob="true">1' in answer.text
-    assert "seen=0.1.196" in answer.text
-    assert "data-poll=" not in answer.text
-    assert "data-poll=" not in client.get(address(team, "approved")).text
-
-
-def test_the_job_page_follows_its_job_until_it_ends(team, client, count_queries):
-    job = make_running(team, 5)
-    page = client.get(address(team, "job_detail", job.pk))
-    seen = page.context["row"].mark
-    assert f"seen={seen}" in page.text
-    poll = address(team, "job_poll", job.pk, seen=seen)
-    assert client.get(poll, headers=HTMX).status_code == 204
-    assert count_queries(lambda: client.get(poll, headers=HTMX)) <= 5
-    Job.objects.filter(pk=job.pk).update(slot=None, state="collecting")
-    job.refresh_from_db()
-    deliver_swap(team, job=job)
-    answer = client.get(poll, headers=HTMX)
-    assert "4 credits spent" in answer.text
-    assert 'id="credit-chip"' in answer.text
-    assert "data-poll=" not in answer.text
-    foreign = launch_swap(make_team())
-    assert client.get(address(team, "job_poll", foreign.pk)).status_code == 404
-
-
-def test_results_that_are_to_be_put_aside_can_be_kept_while_they_are_made(team, client):
-    job = make_running(team, 5)
-    page = client.get(address(team, "job_detail", job.pk))
-    assert "The provider has this job already" in page.text
-    client.post(address(team, "job_cancel", job.pk))
-    assert row_of(team, job).state_label == "Results will be put aside"
-    page = client.get(address(team, "job_detail", job.pk))
-    assert [what for what, _note, _event in page.context["steps"]].count("Working") == 1
-    client.post(address(team, "job_keep", job.pk))
-    job.refresh_from_db()
-    assert (job.state, job.discard_requested_at) == (State.RUNNING, None)
-    assert row_of(team, job).state_label == "Working"
-
-
-def test_a_job_that_ended_has_no_results_to_keep(team, client):
-    job = deliver_swap(team)
-    answer = client.post(address(team, "job_keep", job.pk), follow=True)
-    assert "This job had already ended." in answer.text
-    client.force_login(add_member(team, Role.REVIEWER))
-    assert client.post(address(team, "job_keep", job.pk)).status_code == 403
-
-
-def test_results_put_aside_are_called_so_at_the_end(team, client):
-    job = deliver_swap(team)
-    job.outputs.update(discarded=True)
-    Job.objects.update(outputs_waiting=0, discard_requested_at=now())
-    row = row_of(team, job)
-    assert (row.state_label, row.tone, row.can_review) == ("Put aside", "neutral", False)
-
-
 def test_rows_name_the_model_and_the_scene(team, client):
     row = row_of(team, launch_swap(team))
     assert row.settings_text
@@ -282,131 +181,15 @@ def test_trying_again_without_credits_says_so(db, client):
     assert not Job.objects.filter(retry_of=job).exists()
 
 
-def test_the_job_page_shows_its_history_and_the_ledger_rows_of_this_job(team, client):
-    job = deliver_swap(team, delivered=1)
-    deliver_swap(team)
-    page = client.get(address(team, "job_detail", job.pk))
-    assert [(e.kind, e.d_posted, e.d_held) for e in page.context["entries"]] == [
-        ("hold", 0, 4),
-        ("settle", -2, -4),
-    ]
-    assert "The missing result was not charged." in page.text
-    assert page.context["steps"][-1][2].state == State.PARTIAL
-
-
-def test_of_a_very_long_history_the_beginning_and_the_end_are_shown(team, client, count_queries):
+def test_viewers_read_the_queue_and_change_nothing(team, client):
     job = launch_swap(team)
-    page = address(team, "job_detail", job.pk)
-    few = count_queries(lambda: client.get(page))
-    start = job.events.get().at
-    JobEvent.objects.bulk_create(
-        JobEvent(
-            job=job,
-            before="submitting",
-            state="ready",
-            note=f"Put back {number}.",
-            at=start + timedelta(seconds=number),
-        )
-        for number in range(1, 1001)
-    )
-    Attempt.objects.bulk_create(
-        Attempt(job=job, number=number, request_hash="x", error=f"Refusal {number}.")
-        for number in range(1, 501)
-    )
-    Job.objects.update(attempt_count=500)
-
-    answer = client.get(page)
-
-    shown = [int(number) for number in re.findall(r"Put back (\d+)\.", answer.text)]
-    assert shown == [1, 2, 3, 4, *range(961, 1001)]
-    told = answer.text.index("956 steps between are left out.")
-    assert answer.text.index("Put back 4.") < told < answer.text.index("Put back 961.")
-    attempts = [int(number) for number in re.findall(r"Refusal (\d+)\.", answer.text)]
-    assert attempts == list(range(481, 501))
-    assert "480 earlier attempts are left out." in answer.text
-    assert count_queries(lambda: client.get(page)) <= few + 2
-
-
-def test_trace_ids_are_for_admins(team, client):
-    job = make_unknown(team)
-    assert "trace-77" in client.get(address(team, "job_detail", job.pk)).text
-    client.force_login(add_member(team, Role.CREATOR))
-    page = client.get(address(team, "job_detail", job.pk))
-    assert "trace-77" not in page.text
-    assert "An admin of the team decides how to go on." in page.text
-    answer = client.post(address(team, "job_resolve", job.pk), {"action": "give_up"})
-    assert answer.status_code == 403
+    client.force_login(add_member(team, Role.VIEWER))
+    page = client.get(address(team, "queue"))
+    assert page.status_code == 200
+    assert address(team, "job_cancel", job.pk) not in page.text
+    assert client.post(address(team, "job_cancel", job.pk)).status_code == 403
     job.refresh_from_db()
-    assert job.state == State.UNKNOWN
-
-
-def test_giving_up_returns_the_credits(team, client):
-    job = make_unknown(team)
-    client.post(address(team, "job_resolve", job.pk), {"action": "give_up"})
-    job.refresh_from_db()
-    assert (job.state, job.captured) == (State.FAILED, 0)
-
-
-def test_running_again_keeps_the_hold(team, client):
-    job = make_unknown(team)
-    client.post(address(team, "job_resolve", job.pk), {"action": "run_again"})
-    job.refresh_from_db()
-    assert (job.state, job.captured) == (State.READY, None)
-
-
-def test_a_task_of_the_operators_account_cannot_be_claimed_by_a_team(team, client):
-    job = make_unknown(team)
-    assert "remote_id" not in client.get(address(team, "job_detail", job.pk)).text
-    answer = client.post(
-        address(team, "job_resolve", job.pk), {"action": "paste_id", "remote_id": "193874"}
-    )
-    assert answer.status_code == 422
-    assert "Choose what to do." in answer.text
-    job.refresh_from_db()
-    assert (job.state, job.remote_id) == (State.UNKNOWN, "")
-
-
-def test_the_history_names_people_and_not_their_addresses(team, client):
-    carla = add_member(team, Role.CREATOR, make_user("carla@example.com", name="Carla Conti"))
-    job = launch_swap(team, by=carla)
-
-    page = client.get(address(team, "job_detail", job.pk)).text
-
-    history = page[page.index("history-title") : page.index("inputs-title")]
-    assert "Carla Conti" in history
-    assert "carla@example.com" not in page
-
-
-def test_a_lost_job_can_be_given_up_and_not_run_again(team, client):
-    job = make_unknown(team)
-    Job.objects.filter(pk=job.pk).update(state=State.LOST, slot=None)
-    url = address(team, "job_resolve", job.pk)
-    page = client.get(address(team, "job_detail", job.pk)).text
-    assert "The provider does not say how this job ended" in page
-    assert 'value="give_up"' in page
-    assert 'value="run_again"' not in page
-    assert client.post(url, {"action": "run_again"}).status_code == 422
-    job.refresh_from_db()
-    assert job.state == State.LOST
-
-    answer = client.post(url, {"action": "give_up"}, follow=True)
-
-    assert "Given up. 4 credits returned." in answer.text
-    job.refresh_from_db()
-    assert (job.state, job.captured) == (State.FAILED, 0)
-    assert job.attempts.get().suspected_cost == 4
-
-
-def test_a_result_that_was_put_aside_can_be_brought_back(team, client):
-    job = deliver_swap(team)
-    output = job.outputs.get(index=0)
-    job.outputs.update(discarded=True)
-    Job.objects.update(outputs_waiting=0)
-    assert "Put aside" in client.get(address(team, "job_detail", job.pk)).text
-    client.post(address(team, "output_recover", output.pk))
-    output.refresh_from_db()
-    job.refresh_from_db()
-    assert (output.discarded, job.outputs_waiting) == (False, 1)
+    assert job.state == State.QUEUED
 
 
 def test_jobs_of_other_teams_are_not_found(team, client):
@@ -423,52 +206,9 @@ def test_jobs_of_other_teams_are_not_found(team, client):
     assert foreign.state == State.QUEUED
 
 
-def test_viewers_read_the_queue_and_change_nothing(team, client):
-    job = launch_swap(team)
-    client.force_login(add_member(team, Role.VIEWER))
-    page = client.get(address(team, "queue"))
-    assert page.status_code == 200
-    assert address(team, "job_cancel", job.pk) not in page.text
-    assert client.post(address(team, "job_cancel", job.pk)).status_code == 403
-    job.refresh_from_db()
-    assert job.state == State.QUEUED
-
-
-def test_a_product_shows_its_results(team, client):
-    product = make_product(team, "Silk blouse")
-    job = deliver_swap(team, job=launch_swap(team, photo=make_photo(product)))
-    deliver_swap(team)
-    page = client.get(address(team, "product_results", product.pk), headers=HTMX)
-    assert [row.job for row in page.context["rows"]] == [job]
-    assert address(team, "review_detail", job.pk) in page.text
-    assert "data-poll=" not in page.text
-    bare = make_product(team)
-    assert "No results yet" in client.get(address(team, "product_results", bare.pk)).text
-    gone = make_product(team)
-    make_photo(gone)
-    assert "Open studio" in client.get(address(team, "product_results", gone.pk)).text
-    archive_product(product=gone, by=owner_of(team))
-    assert "Open studio" not in client.get(address(team, "product_results", gone.pk)).text
-    foreign = make_product(make_team())
-    assert client.get(address(team, "product_results", foreign.pk)).status_code == 404
-
-
-def test_the_results_of_a_product_follow_its_unfinished_jobs(team, client, count_queries):
-    product = make_product(team, "Silk blouse")
-    photo = make_photo(product)
-    done = deliver_swap(team, job=launch_swap(team, photo=photo))
-    job = launch_swap(team, photo=photo)
-    page = client.get(address(team, "product_results", product.pk), headers=HTMX)
-    [(_name, seen)] = page.context["watched"]
-    assert seen.startswith(f"{job.pk}:queued")
-    poll = address(team, "product_results_poll", product.pk, seen=seen)
-    assert client.get(poll, headers=HTMX).status_code == 204
-    few = count_queries(lambda: client.get(poll, headers=HTMX))
-    assert few <= 5
-    deliver_swap(team, job=job)
-    answer = client.get(poll, headers=HTMX)
-    assert f'id="made-{job.pk}" hx-swap-oob="true"' in answer.text
-    assert f"made-{done.pk}" not in answer.text
-    assert "data-poll=" not in answer.text
-    made_up = address(team, "product_results_poll", product.pk, seen=["x", "1:2", ""])
-    assert client.get(made_up).status_code == 204
+def test_results_put_aside_are_called_so_at_the_end(team, client):
+    job = deliver_swap(team)
+    job.outputs.update(discarded=True)
+    Job.objects.update(outputs_waiting=0, discard_requested_at=now())
+    row = row_of(team, job)
+    assert (row.state_label, row.tone, row.can_review) == ("Put aside", "neutral", False)
