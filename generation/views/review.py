@@ -1,4 +1,4 @@
-"""Review: the pairs that wait, and the room where a person decides about one of them."""
+"""Review: the jobs that wait, and the room where a person decides about the results of one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from teams.access import Right, may, team_view
 from teams.http import TeamRequest
 from teams.models import Team
 
-PAIRS_SHOWN = 24
+JOBS_SHOWN = 24
 #: A toast about a decision replaces the last one, and goes when that is taken back.
 DECISION_TOAST = "decision"
 
@@ -37,12 +37,12 @@ DECISION_TOAST = "decision"
 @require_safe
 @team_view(Right.VIEW)
 def review_list(request: TeamRequest) -> TemplateResponse:
-    """The contact sheet: pairs that wait for a decision, those that wait longest first."""
+    """The contact sheet: jobs with undecided results, those that wait longest first."""
     page = keyset_page(
         reviewable(request.team).awaiting_review(),
         by_time("finished_at", descending=False),
         after=request.GET.get("after", ""),
-        size=PAIRS_SHOWN,
+        size=JOBS_SHOWN,
     )
     context = {
         "rows": job_rows(page.rows, request.team),

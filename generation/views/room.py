@@ -23,6 +23,10 @@ from teams.models import Team, User
 STRIP_BEFORE = 6
 STRIP_AFTER = 18
 PREFETCH_AFTER = 2
+#: The shape of the boxes where no photo gives one: width by height.
+_NO_PHOTO = 4 / 5
+#: By how much two shapes may differ before a rim is seen.
+_SAME_SHAPE = 0.01
 #: The undo button offers one's own latest decision that long.
 UNDO_OFFERED = timedelta(hours=1)
 
@@ -36,6 +40,7 @@ class Pane:
     decisions: list[Decision]
     user: User
     may_decide: bool
+    ratio: float = _NO_PHOTO
     conflict: str = ""
     form: DecisionForm | None = None
 
@@ -43,6 +48,17 @@ class Pane:
     def is_picture(self) -> bool:
         """Whether there is something to look at."""
         return self.output.asset is not None
+
+    @property
+    def fills_its_box(self) -> bool:
+        """Whether the picture has the shape of the room's boxes, which is the original's.
+
+        Only then what shows through it can lie under the whole box.
+        """
+        asset = self.output.asset
+        if asset is None or not asset.height or not self.ratio:
+            return False
+        return abs(asset.width / asset.height / self.ratio - 1) < _SAME_SHAPE
 
     @property
     def is_decided(self) -> bool:
@@ -107,7 +123,7 @@ class Room:
 
     @property
     def decisions(self) -> list[tuple[str, Decision]]:
-        """Every decision about the pair with its result's letter, the latest first."""
+        """Every decision about the job with its result's letter, the latest first."""
         made = [(pane.output.letter, d) for pane in self.panes for d in pane.decisions]
         return sorted(made, key=lambda entry: (entry[1].at, entry[1].pk), reverse=True)
 
@@ -167,6 +183,7 @@ def open_room(
     if not behind:
         oldest = waiting.exclude(pk=job.pk).order_by("finished_at", "pk").first()
     rows = job_rows([*ahead, job, *behind], team)
+    photo = rows[len(ahead)].photo
     panes = [
         Pane(
             output=output,
@@ -174,6 +191,7 @@ def open_room(
             decisions=list(output.decisions.all()),
             user=user,
             may_decide=may_decide,
+            ratio=photo.width / photo.height if photo and photo.height else _NO_PHOTO,
             conflict=conflict if about is not None and output.pk == about.pk else "",
             form=form if about is not None and output.pk == about.pk else None,
         )

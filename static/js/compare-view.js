@@ -48,7 +48,7 @@
       return this.dataset.mode;
     }
 
-    // The mode stays from one pair to the next.
+    // The mode stays from one job to the next.
     set mode(mode) {
       this.dataset.mode = mode;
       this.constructor.mode = mode;

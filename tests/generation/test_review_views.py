@@ -7,6 +7,7 @@ import json
 import pytest
 from django.urls import reverse
 
+from catalog.models import Asset
 from generation.models import Decision, Job, Output
 from teams.models import Role
 from tests.factories import add_member, deliver_swap, launch_swap, make_team, make_user, owner_of
@@ -50,11 +51,30 @@ def test_the_contact_sheet_shows_what_waits_longest_first(team, client):
         decide(client, output, "approved")
     page = client.get(address(team, "review_list"))
     assert [row.job for row in page.context["rows"]] == [jobs[0], jobs[2]]
-    assert "2 pairs wait for a decision" in page.text
+    assert "2 jobs have results to decide about" in page.text
+
+
+def test_the_contact_sheet_names_the_operation_of_every_job(team, client):
+    deliver_swap(team)
+    page = client.get(address(team, "review_list"))
+    assert "Swap fashion model" in page.text
+
+
+def test_what_may_be_transparent_is_told_to_the_page(team, client):
+    """Results are PNG here, photos JPEG; a result of another shape would leave a rim."""
+    job, a, b = pair(team)
+    Asset.objects.filter(pk=b.asset_id).update(width=960)
+    for name in ("review_list", "approved", "queue"):
+        decide(client, a, "approved")
+        assert client.get(address(team, name)).status_code == 200
+    sheet = client.get(address(team, "job_detail", job.pk)).text
+    assert (sheet.count('data-format="png"'), sheet.count('data-format="jpeg"')) == (2, 1)
+    room = client.get(address(team, "review_detail", job.pk)).context["room"]
+    assert [pane.fills_its_box for pane in room.panes] == [True, False]
 
 
 def test_the_contact_sheet_comes_in_pages(team, client, monkeypatch):
-    monkeypatch.setattr("generation.views.review.PAIRS_SHOWN", 2)
+    monkeypatch.setattr("generation.views.review.JOBS_SHOWN", 2)
     jobs = [deliver_swap(team) for _ in range(3)]
     first = client.get(address(team, "review_list"))
     second = client.get(address(team, "review_list", after=first.context["next_cursor"]))
