@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from generation.models import Job, JobEvent, Output, State
+from generation.usage import record_settlement
 from teams.credits import settle
 
 ENGINE = "engine"
@@ -111,6 +112,7 @@ def end_job(
                 actor=actor,
                 price_version=job.price_version,
             )
+        record_settlement(job, captured)
         record_event(
             job, before=before, note=note or job.error, actor=actor, at=at, trace_id=trace_id
         )

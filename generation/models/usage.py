@@ -12,8 +12,9 @@ from teams.models import Team
 class UsageDay(models.Model):
     """Credits captured by a team's jobs on one day of its time zone, for one value of one dimension.
 
-    Every settled job counts once in each dimension that it has a value for, so that each dimension
-    adds up by itself. Added to in the transaction of the settlement (`generation/usage.py`).
+    Every settled job that cost or made something counts once in each dimension that it has a value
+    for, so that each dimension adds up by itself. Added to in the transaction of the settlement
+    (`generation/usage.py`), never rewritten: a refund changes no row.
     """
 
     class Dimension(models.TextChoices):
