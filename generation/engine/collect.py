@@ -24,7 +24,7 @@ from generation.engine.timing import Timing, back_off, seconds
 from generation.models import Attempt, Job, Output, State
 from generation.operations import Result as Kind
 from generation.providers.base import ItemState, Media, RemoteItem
-from generation.providers.errors import NotTaken, ProviderError, Refused
+from generation.providers.errors import LinkDead, NotTaken, ProviderError, Refused
 from generation.providers.registry import offer_of
 from generation.transitions import advance, changing, end_job
 from teams.models import Team
@@ -33,6 +33,9 @@ _DESCRIBED = (
     "key", "name", "format", "bytes", "width", "height", "seconds", "sha256", "average_colour",
 )  # fmt: skip
 """What an asset that is not saved yet is made from again."""
+
+_OF_THE_FILE = NotAPicture | DecoderFailed | LinkDead
+"""Troubles that are counted for each item, since they may be for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,11 @@ async def collect_job(ctx: Context, job: Job) -> None:
     if None in ends:
         return  # Somebody else works on this job now.
     results = [end for end in ends if isinstance(end, Result)]
-    trouble = next((end for end in ends if isinstance(end, Exception)), None)
-    if trouble is not None:
-        await ctx.database.run(_come_back, job, trouble, ctx.clock())
+    troubles: dict[int | None, Exception] = {
+        index: end for index, end in enumerate(ends) if isinstance(end, Exception)
+    }
+    if troubles:
+        await ctx.database.run(_come_back, job, troubles, ctx.clock(), ctx.timing)
         return
     ctx.reached("collected", job.pk)
     try:
@@ -107,7 +112,7 @@ async def collect_job(ctx: Context, job: Job) -> None:
     except Exception as exc:
         logger.exception("Finishing %s failed.", job.pk)
         if not _is_over(ctx, job):
-            await ctx.database.run(_come_back, job, exc, ctx.clock())
+            await ctx.database.run(_come_back, job, {None: exc}, ctx.clock(), ctx.timing)
             return
         results = [_missed(result.index, result.item, exc) for result in results]
         await ctx.persist(finish_job, job, results, ctx.clock(), ctx.reached)
@@ -126,9 +131,9 @@ async def _bring_home(
     item = _item(entry)
     try:
         async with asyncio.timeout(ctx.timing.collect):
-            result = await _collect_item(ctx, job, index, item)
+            result = await _collect_item(ctx, job, index, item, entry.get("tries", 0))
     except Exception as exc:
-        if not isinstance(exc, ProviderError | TimeoutError | DecoderFailed):
+        if not isinstance(exc, ProviderError | TimeoutError | _OF_THE_FILE):
             logger.exception("Result %s of %s could not be fetched.", index, job.pk)
         if not _is_over(ctx, job):
             return exc
@@ -140,7 +145,12 @@ async def _bring_home(
     return result
 
 
-async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) -> Result:
+async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem, tries: int) -> Result:
+    """Fetch, decode and store one item, or raise what may go better next time.
+
+    `tries` are earlier ones whose file could not be read or whose link was dead. A file that came
+    broken may come whole, and a dead link be a passing trouble: fetching again costs nothing.
+    """
     if item.state is not ItemState.SUCCEEDED:
         return Result(index, item, code=item.error_code, error=item.error)
     media = _media(job)
@@ -165,7 +175,7 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
                 media=media.value,
             )
         except (NotAPicture, DecoderFailed) as exc:
-            if isinstance(exc, DecoderFailed) and job.step_failures + 1 < ctx.timing.decode_tries:
+            if tries + 1 < ctx.timing.decode_tries:
                 raise
             # What the exception says is advice to people who upload.
             logger.warning("Result %s of %s: %s", index, job.pk, exc.sentence)
@@ -173,6 +183,8 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem) ->
                 index, item, code="not_a_picture", error=_unreadable(media), was_made=True
             )
         except Refused as exc:
+            if isinstance(exc, LinkDead) and tries + 1 < ctx.timing.link_tries:
+                raise
             return _missed(index, item, exc)
     return Result(index, item, asset=asset)
 
@@ -267,11 +279,19 @@ def _save_result(job: Job, result: Result, *, charged: bool, discarded: bool) ->
     Output.objects.update_or_create(job=job, index=result.index, defaults=values)
 
 
-def _come_back(job: Job, failure: Exception, now: datetime) -> None:
-    pause = back_off(job.step_failures, first=2.0, most=600.0)
+def _come_back(
+    job: Job, troubles: Mapping[int | None, Exception], now: datetime, timing: Timing
+) -> None:
+    """Fetch what is missing later; `troubles` are what went wrong, by the index of the item."""
+    failure = next(iter(troubles.values()))
+    pause = back_off(job.step_failures, first=timing.fetch_again, most=600.0)
     if isinstance(failure, NotTaken) and failure.retry_after:
         pause = max(pause, failure.retry_after)
     message = failure.message if isinstance(failure, ProviderError) else ""
+    items = [
+        {**entry, "tries": entry.get("tries", 0) + isinstance(troubles.get(index), _OF_THE_FILE)}
+        for index, entry in enumerate(job.remote_items)
+    ]
     advance(
         job,
         State.COLLECTING,
@@ -279,6 +299,7 @@ def _come_back(job: Job, failure: Exception, now: datetime) -> None:
         lease_until=None,
         due_at=now + seconds(pause),
         step_failures=min(job.step_failures + 1, 1000),
+        remote_items=items,
         error=message[:300],
     )
 

@@ -41,6 +41,10 @@ class Timing:
     collect_age: float = 72 * HOUR
     prepare_tries: int = 12
     decode_tries: int = 3
+    # A file of the provider's whose link is dead is fetched anew so often, about four minutes in all.
+    link_tries: int = 8
+    # Before results are fetched again; twice as long after every further round in a row.
+    fetch_again: float = 2.0
     drain: float = 10.0
     # Chores: how often each looks whether something is due.
     mail_every: float = 2.0

@@ -183,16 +183,64 @@ def test_an_end_that_cannot_be_written_gives_the_credits_back_in_time(
     assert "a bug" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("trouble", "code"),
-    [(LinkDead("gone"), "gone"), (Refused("too large", code="too_large"), "too_large")],
-)
-def test_what_can_never_be_fetched_ends_at_once(team, job, shelf, tmp_path, trouble, code):
-    shelf.troubles |= {"a": trouble, "b": trouble}
+def test_what_can_never_be_fetched_ends_at_once(team, job, shelf, tmp_path):
+    shelf.troubles |= dict.fromkeys("ab", Refused("too large", code="too_large"))
 
     ended = collect_once(shelf, tmp_path)
 
-    assert (ended.state, ended.error_code) == ("failed", code)
+    assert (ended.state, ended.error_code) == ("failed", "too_large")
+    assert spent(team) == (100, 0)
+
+
+def fetch_until_done(shelf, tmp_path, **timing):
+    """Round after round, each when it is due; returns the job and the number of rounds."""
+    rounds, job = 1, collect_once(shelf, tmp_path, timing=Timing(**timing))
+    while job.state == "collecting":
+        rounds += 1
+        job = collect_once(shelf, tmp_path, at=job.due_at, timing=Timing(**timing))
+    return job, rounds
+
+
+def test_links_that_stay_dead_are_given_up_after_some_minutes(team, job, shelf, tmp_path):
+    shelf.troubles |= dict.fromkeys("ab", LinkDead("gone", code="gone"))
+
+    ended, rounds = fetch_until_done(shelf, tmp_path)
+
+    assert (ended.state, ended.error_code, rounds) == ("failed", "gone", 8)
+    assert spent(team) == (100, 0)
+    assert Attempt.objects.get(job=job).suspected_cost == 4
+
+
+@pytest.mark.parametrize("trouble", [LinkDead("gone"), "broken file"])
+def test_a_trouble_of_the_file_that_passes_costs_no_result(team, job, shelf, tmp_path, trouble):
+    """Nor do rounds before it that went wrong by something else."""
+    whole = shelf.picture.read_bytes()
+    shelf.troubles["b"] = Unreachable("The file's host is away.")
+    waiting = job
+    for _round in range(3):
+        waiting = collect_once(shelf, tmp_path, at=max(waiting.due_at, now()))
+    if isinstance(trouble, LinkDead):
+        shelf.troubles["b"] = trouble
+    else:
+        shelf.troubles.clear()
+        shelf.picture.write_bytes(whole[: len(whole) // 2])
+    waiting = collect_once(shelf, tmp_path, at=waiting.due_at)
+    assert (waiting.state, spent(team)) == ("collecting", (100, 4))
+
+    shelf.troubles.clear()
+    shelf.picture.write_bytes(whole)
+    done = collect_once(shelf, tmp_path, at=waiting.due_at)
+
+    assert (done.state, done.outputs_delivered) == ("succeeded", 2)
+    assert spent(team) == (96, 0)
+
+
+def test_a_file_that_stays_broken_is_fetched_three_times(team, job, shelf, tmp_path):
+    shelf.picture.write_bytes(b"no picture")
+
+    ended, rounds = fetch_until_done(shelf, tmp_path)
+
+    assert (ended.state, ended.error_code, rounds) == ("failed", "not_a_picture", 3)
     assert spent(team) == (100, 0)
 
 

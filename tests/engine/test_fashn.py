@@ -180,7 +180,7 @@ def test_an_account_without_credits_waits_and_its_operators_are_told_once(
     mail = OutgoingMail.objects.get()
     assert mail.recipients == ["ops@example.com", staff.email]
     assert "FASHN takes no jobs" in mail.subject
-    assert f"/provideraccount/{account.pk}/" in mail.message
+    assert f"#account-{account.pk}" in mail.message
     assert spent(team) == (100, 2)
     assert len(sandbox.calls("submit")) == 2
 

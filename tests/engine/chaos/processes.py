@@ -29,6 +29,7 @@ TIMING = Timing(
     lost_probe=0.7,
     lost_probes=6,
     run_again=0.3,
+    fetch_again=0.2,
     drain=3.0,
 )
 """Everything quick. A submit's lease is 4.5 s, and six answered probes make a day."""
