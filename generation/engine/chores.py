@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from catalog.services import sweep_catalog
 from generation.engine.context import Context, logger
-from generation.models import ProviderAccount
+from generation.models import Attempt, ProviderAccount
 from generation.presets import renew_presets
 from generation.providers.errors import ProviderError
 from generation.providers.keys import note_key
@@ -47,15 +47,23 @@ async def renew_due_presets(ctx: Context) -> None:
 async def refresh_balance(ctx: Context) -> None:
     """Note the operator's credits at every provider."""
     for account in await ctx.database.run(_accounts):
-        try:
-            balance = await ctx.client(account).balance()
-        except ProviderError as exc:
-            logger.info("The balance at %s is not known: %s", account, exc.message)
-            await ctx.database.run(note_key, account.pk, exc, ctx.clock())
-            continue
-        await ctx.database.run(
-            _note_balance, account, balance.remaining, balance.total, ctx.clock()
-        )
+        await _read_balance(ctx, account)
+
+
+async def refresh_doubted_balance(ctx: Context) -> None:
+    """Read a balance at once where the provider has just refused a job for want of credits."""
+    for account in await ctx.database.run(_doubted_accounts, ctx.clock()):
+        await _read_balance(ctx, account)
+
+
+async def _read_balance(ctx: Context, account: ProviderAccount) -> None:
+    try:
+        balance = await ctx.client(account).balance()
+    except ProviderError as exc:
+        logger.info("The balance at %s is not known: %s", account, exc.message)
+        await ctx.database.run(note_key, account.pk, exc, ctx.clock())
+        return
+    await ctx.database.run(_note_balance, account, balance.remaining, balance.total, ctx.clock())
 
 
 async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
@@ -66,6 +74,7 @@ async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
         _repeat(tend_catalog, timing.catalog_every, ctx, may_work),
         _repeat(renew_due_presets, timing.presets_every, ctx, may_work),
         _repeat(refresh_balance, timing.balance_every, ctx, may_work),
+        _repeat(refresh_doubted_balance, timing.balance_doubt_every, ctx, may_work),
     )
 
 
@@ -83,6 +92,33 @@ async def _repeat(chore: Chore, every: float, ctx: Context, may_work: Callable[[
 
 def _accounts() -> list[ProviderAccount]:
     return [current_account(provider) for provider in configured_providers()]
+
+
+def _doubted_accounts(now: datetime) -> list[ProviderAccount]:
+    """Accounts that refused a job in the last minute, after their balance was read.
+
+    Only those that closed by what operators are told of and whose key was not the reason. A minute,
+    so that a host that tells no balance is not asked on and on. One query where none is closed.
+    """
+    closed = [
+        account
+        for account in _accounts()
+        if account.closed_streak
+        and account.closed_code
+        and account.closed_code == account.alerted_code
+        and account.key_refused_at is None
+    ]
+    last_minute = now - timedelta(minutes=1)
+    return [
+        account
+        for account in closed
+        if Attempt.objects.filter(
+            job__account=account,
+            outcome=Attempt.Outcome.NOT_TAKEN,
+            error_code=account.closed_code,
+            started_at__gt=max(account.balance_at or last_minute, last_minute),
+        ).exists()
+    ]
 
 
 def _note_balance(account: ProviderAccount, remaining: int, total: int, now: datetime) -> None:
