@@ -1,136 +1,107 @@
-"""Moves credits. The only writer of CreditAccount balances and LedgerEntry rows.
+"""Moves credits, by the verbs that the rest of the product knows.
 
 Every function runs inside the caller's transaction, so that a job and its money move together.
-All amounts are whole credits of the team.
+Locks are taken in one order: the account's row, its grants, budgets. All amounts are whole credits
+of the team.
 """
 
 from __future__ import annotations
 
-from django.db import IntegrityError, transaction
-from django.db.models import F
-from django.utils.translation import ngettext
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from teams.models import CreditAccount, LedgerEntry, Team
+from django.db import connection, transaction
+from django.db.models import Sum
+from django.utils.timezone import now
 
+from teams import budgets, grants, movements
+from teams.budgets import BudgetExceeded
+from teams.models import CreditAccount, Grant, LedgerEntry, Team, User
+from teams.movements import AlreadyPosted, InsufficientCredits, post
 
-class InsufficientCredits(Exception):
-    """The team cannot pay. Nothing was written. Its text is a sentence for people."""
-
-    def __init__(self, *, needed: int, available: int) -> None:
-        super().__init__(
-            ngettext(
-                "This needs %(needed)d credit and the team has %(available)d available.",
-                "This needs %(needed)d credits and the team has %(available)d available.",
-                needed,
-            )
-            % {"needed": needed, "available": available}
-        )
-        self.needed = needed
-        self.available = available
-
-
-class AlreadyPosted(Exception):
-    """The key was used before: these credits are counted. `entry` is what it stands for."""
-
-    def __init__(self, entry: LedgerEntry) -> None:
-        super().__init__(f"{entry.key} already stands for entry {entry.seq}")
-        self.entry = entry
+__all__ = [
+    "AlreadyPosted",
+    "BudgetExceeded",
+    "InsufficientCredits",
+    "RefundTooLarge",
+    "adjust",
+    "grant",
+    "hold",
+    "hold_all",
+    "post",
+    "refund",
+    "settle",
+]
 
 
-def post(
-    *,
-    team: Team,
-    kind: LedgerEntry.Kind,
-    d_posted: int,
-    d_held: int,
-    key: str,
-    actor: str,
-    job: str = "",
-    reason: str = "",
-    price_version: str = "",
+class RefundTooLarge(Exception):
+    """More than a job spent, less what it got back. Nothing was written. `left` is what remains."""
+
+    def __init__(self, *, amount: int, left: int) -> None:
+        super().__init__(f"{amount} credits of which {left} can be returned")
+        self.left = left
+
+
+# --- Jobs ---------------------------------------------------------------------------------------
+
+
+def hold(
+    *, team: Team, member: User | None, amount: int, job: str, actor: str, price_version: str
 ) -> LedgerEntry:
-    """Move the team's account by (d_posted, d_held) credits and append the entry that says so.
+    """Reserve the price of a job before the provider is called. `member` pays by their budget.
 
-    The account moves by one conditional UPDATE: whoever would overspend changes no row. The UPDATE
-    also locks the account row until the transaction ends, so entries chain without gaps.
-
-    Raises InsufficientCredits with nothing written, and IntegrityError when the key was used
-    before or the entry has a shape its kind does not allow; the caller's transaction is lost then.
+    Raises InsufficientCredits with nothing written, or BudgetExceeded with the transaction marked
+    to be rolled back.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("Credits move only inside a transaction.")
-    moved = CreditAccount.objects.filter(
-        team=team, posted__gte=F("held") + d_held - d_posted
-    ).update(posted=F("posted") + d_posted, held=F("held") + d_held, seq=F("seq") + 1)
-    account = CreditAccount.objects.get(team=team)
-    if not moved:
-        raise InsufficientCredits(needed=d_held - d_posted, available=account.available)
-    return LedgerEntry.objects.create(
-        account=account,
-        seq=account.seq,
-        kind=kind,
-        d_posted=d_posted,
-        d_held=d_held,
-        posted_after=account.posted,
-        held_after=account.held,
-        job=job,
-        key=key,
-        actor=actor,
-        reason=reason,
-        price_version=price_version,
-    )
+    (entry,) = hold_all(team=team, member=member, holds=[(job, amount, price_version)], actor=actor)
+    return entry
 
 
-def grant(*, team: Team, amount: int, actor: str, reason: str, key: str) -> LedgerEntry:
-    """Give the team credits, once per `key`, however often a form is sent.
+def hold_all(
+    *, team: Team, member: User | None, holds: Sequence[tuple[str, int, str]], actor: str
+) -> list[LedgerEntry]:
+    """Reserve the prices of several jobs, in order: all of them or none.
 
-    Raises AlreadyPosted when the key was used before; the caller's transaction stays usable.
+    `holds` are (job, amount, price version). Raises what `hold` raises; the numbers are then those
+    of all jobs together.
     """
-    if amount <= 0:
-        raise ValueError(f"a grant of {amount} credits")
-    key = f"grant:{key}"
+    movements.require_transaction()
+    at = now()
+    purse = grants.open_purse(team, at)
+    needed = sum(amount for _job, amount, _version in holds)
+    entries = []
+    for job, amount, version in holds:
+        # Whoever finds too little for all of them finds it before the first is written.
+        entries.append(_reserve(team, purse, job, amount, needed, actor, version))
+        needed -= amount
     try:
-        with transaction.atomic():
-            return post(
-                team=team,
-                kind=LedgerEntry.Kind.GRANT,
-                d_posted=amount,
-                d_held=0,
-                key=key,
-                actor=actor,
-                reason=reason,
-            )
-    except IntegrityError:
-        known = LedgerEntry.objects.for_team(team).filter(key=key).first()
-        if known is None:
-            raise
-        raise AlreadyPosted(known) from None
-
-
-def hold(*, team: Team, amount: int, job: str, actor: str, price_version: str) -> LedgerEntry:
-    """Reserve the price of a job before the provider is called."""
-    return post(
-        team=team,
-        kind=LedgerEntry.Kind.HOLD,
-        d_posted=0,
-        d_held=amount,
-        key=f"hold:{job}",
-        job=job,
-        actor=actor,
-        price_version=price_version,
-    )
+        budgets.reserve_all(
+            team=team,
+            member=member,
+            holds=[(job, amount) for job, amount, _version in holds],
+            at=at,
+        )
+    except BudgetExceeded:
+        # The budgets' rows come last in the order of locks, when the account has moved.
+        transaction.set_rollback(True)
+        raise
+    return entries
 
 
 def settle(
     *, team: Team, held: int, captured: int, job: str, actor: str, price_version: str
 ) -> LedgerEntry:
-    """Spend `captured` of a job's `held` credits and return the rest.
+    """Spend `captured` of a job's `held` credits and return the rest to the grants they came from.
 
-    Never refused for want of credits: 0 <= captured <= held, and the hold is already counted.
+    What returns to a grant that ended meanwhile ends with it, by a further entry. Never refused for
+    want of credits: 0 <= captured <= held, and the hold is already counted.
     """
     if not 0 <= captured <= held:
         raise ValueError(f"captured {captured} of {held} held credits")
-    return post(
+    at = now()
+    ended: dict[int, datetime | None] = {}
+    entry = post(
         team=team,
         kind=LedgerEntry.Kind.SETTLE,
         d_posted=-captured,
@@ -139,4 +110,192 @@ def settle(
         job=job,
         actor=actor,
         price_version=price_version,
+        allot=lambda _account: ended.update(grants.settle_uses(job, captured, at)),
     )
+    for grant_id, ended_at in ended.items():
+        grants.end_grant(team=team, grant_id=grant_id, at=at, returned_by=job, ended_at=ended_at)
+    budgets.give_back(job=job, captured=captured)
+    return entry
+
+
+def refund(
+    *,
+    team: Team,
+    amount: int,
+    job: str,
+    key: str,
+    actor: str,
+    reason: str,
+    reference: str = "",
+) -> LedgerEntry:
+    """Give back `amount` of the credits that a job spent, once per `key`.
+
+    They return to the grants that the job was paid from, to the one that ends last first; what a
+    grant that is over would get comes as a grant of its own, for RETURNED_CREDITS_DAYS days.
+    Raises RefundTooLarge with nothing written, and AlreadyPosted as `grant` does.
+    """
+    if amount <= 0:
+        raise ValueError(f"a refund of {amount} credits")
+    key = f"refund:{key}"
+    account = movements.lock_account(team)
+    _refuse_a_repeat(account, key)
+    spent, returned = _spent_on(account, job)
+    if amount > spent - returned:
+        raise RefundTooLarge(amount=amount, left=spent - returned)
+    back = Grant(
+        account=account,
+        kind=Grant.Kind.RETURNED,
+        key=key,
+        actor=actor,
+        reason=reason,
+        reference=reference,
+    )
+    return post(
+        team=team,
+        kind=LedgerEntry.Kind.REFUND,
+        d_posted=amount,
+        d_held=0,
+        key=key,
+        job=job,
+        actor=actor,
+        reason=reason,
+        reference=reference,
+        allot=lambda _account: grants.return_spent(back, amount, returned, job, now()),
+    )
+
+
+def _spent_on(account: CreditAccount, job: str) -> tuple[int, int]:
+    """Credits that a job spent, and those of them that were credited back."""
+    entries = LedgerEntry.objects.filter(account=account, job=job, kind__in=["settle", "refund"])
+    moved = dict(entries.order_by().values_list("kind").annotate(Sum("d_posted")))
+    return -moved.get("settle", 0), moved.get("refund", 0)
+
+
+def _reserve(
+    team: Team, purse: grants.Purse, job: str, amount: int, needed: int, actor: str, version: str
+) -> LedgerEntry:
+    key = f"hold:{job}"
+    shares = purse.plan(amount)
+    if connection.vendor != "postgresql":
+        # Nobody else writes since the transaction began.
+        return post(
+            team=team,
+            kind=LedgerEntry.Kind.HOLD,
+            d_posted=0,
+            d_held=amount,
+            needed=needed,
+            key=key,
+            job=job,
+            actor=actor,
+            price_version=version,
+            allot=lambda _account: grants.take(shares, job),
+        )
+    reserved = movements.reserve_at_once(
+        team=team,
+        amount=amount,
+        needed=needed,
+        shares=shares,
+        job=job,
+        key=key,
+        actor=actor,
+        price_version=version,
+    )
+    if reserved.entry is not None:
+        return reserved.entry
+    # Somebody was quicker with these grants. From here on the account is ours, and nobody is.
+    grants.put_back(reserved.taken)
+    purse.read()
+    grants.take(purse.plan(amount), job)
+    return movements.append(
+        reserved.movement,
+        kind=LedgerEntry.Kind.HOLD,
+        d_posted=0,
+        d_held=amount,
+        key=key,
+        job=job,
+        actor=actor,
+        price_version=version,
+    )
+
+
+# --- By operators ---------------------------------------------------------------------------------
+
+
+def grant(
+    *,
+    team: Team,
+    amount: int,
+    actor: str,
+    reason: str,
+    key: str,
+    kind: Grant.Kind = Grant.Kind.PAID,
+    reference: str = "",
+    effective_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    priority: int = 50,
+) -> Grant:
+    """Give the team credits, once per `key`, however often a form is sent.
+
+    They are counted at once, or when they take effect. Raises AlreadyPosted when the key was used
+    before, with nothing written; the caller's transaction stays usable.
+    """
+    if amount <= 0:
+        raise ValueError(f"a grant of {amount} credits")
+    at = now()
+    with transaction.atomic():
+        account = movements.lock_account(team)
+        _refuse_a_repeat(account, f"grant:{key}")
+        given = Grant.objects.create(
+            account=account,
+            kind=kind,
+            amount=amount,
+            priority=priority,
+            effective_at=effective_at or at,
+            expires_at=expires_at,
+            key=f"grant:{key}",
+            actor=actor,
+            reason=reason,
+            reference=reference,
+        )
+        if given.effective_at <= at:
+            grants.begin_grant(team=team, grant=given)
+    return given
+
+
+def adjust(
+    *, team: Team, amount: int, actor: str, reason: str, key: str, reference: str = ""
+) -> LedgerEntry:
+    """Correct a balance by `amount` credits, below zero to take them away, once per `key`.
+
+    What is added never ends; what is taken is taken from the grants in the order of holds. Raises
+    InsufficientCredits where less is available, and AlreadyPosted as `grant` does.
+    """
+    if not amount:
+        raise ValueError("an adjustment of 0 credits")
+    key = f"adjust:{key}"
+    with transaction.atomic():
+        account = movements.lock_account(team)
+        _refuse_a_repeat(account, key)
+        said: Any = {"key": key, "actor": actor, "reason": reason, "reference": reference}
+
+        def allot(_account: int) -> None:
+            if amount < 0:
+                grants.take_away(team, -amount)
+                return
+            grants.fill(Grant.objects.create(account=account, amount=amount, **said), now())
+
+        return post(
+            team=team,
+            kind=LedgerEntry.Kind.ADJUST,
+            d_posted=amount,
+            d_held=0,
+            allot=allot,
+            **said,
+        )
+
+
+def _refuse_a_repeat(account: CreditAccount, key: str) -> None:
+    entry = LedgerEntry.objects.filter(account=account, key=key).first()
+    given = Grant.objects.filter(account=account, key=key).first()
+    if entry or given:
+        raise AlreadyPosted(key, entry=entry, grant=given)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from config.env import BASE_DIR, env
 from config.settings.mode import *  # noqa: F403
 from config.settings.mode import DATA_DIR, HTTPS
+from config.settings.money import *  # noqa: F403
 from config.settings.providers import *  # noqa: F403
 from config.settings.stores import *  # noqa: F403
 from config.settings.stores import S3_ADDRESSING_STYLE, S3_BUCKET, S3_PUBLIC_ENDPOINT_URL

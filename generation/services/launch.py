@@ -122,6 +122,7 @@ def _fill(job: Job, by: User, inputs: Mapping[str, Asset | Preset]) -> None:
     if job.price:
         hold(
             team=job.team,
+            member=by,
             amount=job.price,
             job=str(job.pk),
             actor=by.email,

@@ -263,7 +263,7 @@ class TeamAdmin(_TeamAdmin):
         operator = cast(User, request.user)
         try:
             with transaction.atomic():
-                entry = grant(
+                given = grant(
                     team=team,
                     amount=amount,
                     actor=operator.email,
@@ -276,7 +276,7 @@ class TeamAdmin(_TeamAdmin):
                     action="credits.granted",
                     subject=form.cleaned_data["reason"],
                     credits=amount,
-                    entry=entry.seq,
+                    grant=given.pk,
                 )
         except AlreadyPosted:
             messages.info(request, _("These credits were granted already. Nothing was added."))

@@ -43,7 +43,7 @@ def test_shows_the_defaults_that_the_settings_have():
         if isinstance(value, bool):
             value = int(value)
         if isinstance(value, list):
-            value = ",".join(value)
+            value = ",".join(map(str, value))
         if value is not None:
             assert (name, listed[name]) == (name, str(value))
 

@@ -58,7 +58,7 @@ def invitation_link() -> str:
 def test_a_grant_is_previewed_confirmed_and_counted_once(client, operator, team):
     with transaction.atomic():
         grant(team=team, amount=200, actor="x", reason="", key="x")
-        hold(team=team, amount=8, job="j", actor="x", price_version="1")
+        hold(team=team, member=None, amount=8, job="j", actor="x", price_version="1")
     client.force_login(operator)
     form = filled()
     page = client.get(grant_path(team)).content.decode()

@@ -28,7 +28,7 @@ def ten(team: Team) -> Team:
 
 
 def test_a_job_is_held_and_settled_for_what_was_delivered(ten):
-    hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
     settle(team=ten, held=4, captured=2, job="a", actor="engine", price_version="7")
 
     assert rows() == [
@@ -41,18 +41,18 @@ def test_a_job_is_held_and_settled_for_what_was_delivered(ten):
 
 
 def test_a_job_that_delivered_nothing_costs_nothing(ten):
-    hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
     settle(team=ten, held=4, captured=0, job="a", actor="engine", price_version="7")
 
     assert CreditAccount.objects.get().available == 10
 
 
 def test_a_team_that_cannot_pay_leaves_no_trace(ten):
-    hold(team=ten, amount=8, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=8, job="a", actor="alice", price_version="7")
     before = rows()
 
     with pytest.raises(InsufficientCredits) as refused:
-        hold(team=ten, amount=4, job="b", actor="alice", price_version="7")
+        hold(team=ten, member=None, amount=4, job="b", actor="alice", price_version="7")
 
     assert str(refused.value) == "This needs 4 credits and the team has 2 available."
     assert (refused.value.needed, refused.value.available) == (4, 2)
@@ -77,7 +77,7 @@ def test_a_grant_gives_something(amount, ten):
 
 @pytest.mark.parametrize("captured", [-1, 5])
 def test_a_settlement_stays_within_its_hold(captured, ten):
-    hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
 
     with pytest.raises(ValueError, match=f"captured {captured} of 4"):
         settle(team=ten, held=4, captured=captured, job="a", actor="x", price_version="7")
@@ -87,13 +87,13 @@ def test_a_settlement_stays_within_its_hold(captured, ten):
 
 @pytest.mark.parametrize("again", ["hold", "settle"])
 def test_a_job_is_held_once_and_settled_once(again, ten):
-    hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
     settle(team=ten, held=4, captured=4, job="a", actor="engine", price_version="7")
     before = rows()
 
     with pytest.raises(IntegrityError), transaction.atomic():
         if again == "hold":
-            hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+            hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
         else:
             settle(team=ten, held=4, captured=4, job="a", actor="engine", price_version="7")
 
@@ -103,11 +103,11 @@ def test_a_job_is_held_once_and_settled_once(again, ten):
 @pytest.mark.django_db(transaction=True)
 def test_credits_move_only_inside_a_transaction(team):
     with pytest.raises(RuntimeError, match="only inside a transaction"):
-        hold(team=team, amount=1, job="a", actor="alice", price_version="7")
+        hold(team=team, member=None, amount=1, job="a", actor="alice", price_version="7")
 
 
 def test_check_ledger_finds_nothing_wrong(ten, capsys):
-    hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
 
     call_command("check_ledger")
 
@@ -145,7 +145,7 @@ def test_check_ledger_finds_nothing_wrong(ten, capsys):
     ids=["balance", "entry", "newest entry gone", "entry moved", "all entries gone"],
 )
 def test_check_ledger_names_what_was_done_behind_it(damage, said, ten, capsys):
-    hold(team=ten, amount=4, job="a", actor="alice", price_version="7")
+    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
     ledger_triggers.remove(connection)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # A table with waiting checks cannot be altered.

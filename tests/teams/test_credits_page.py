@@ -20,7 +20,14 @@ PAGE = "/t/atelier/credits/"
 def spend(team: Team, amount: int, job: str = "", held: int | None = None) -> str:
     job = job or str(uuid.uuid4())
     with transaction.atomic():
-        hold(team=team, amount=held or amount, job=job, actor="alice@x", price_version="1")
+        hold(
+            team=team,
+            member=None,
+            amount=held or amount,
+            job=job,
+            actor="alice@x",
+            price_version="1",
+        )
         settle(
             team=team, held=held or amount, captured=amount, job=job, actor="engine",
             price_version="1",
@@ -37,7 +44,14 @@ def history(team: Team) -> Team:
                 grant(team=team, amount=200, actor="operator", reason="Invoice 7", key="x")
             spend(team, amount, held=8)
     with time_machine.travel(datetime(2026, 6, 10, 13, tzinfo=UTC), tick=False):
-        hold(team=team, amount=8, job=str(uuid.uuid4()), actor="alice@x", price_version="1")
+        hold(
+            team=team,
+            member=None,
+            amount=8,
+            job=str(uuid.uuid4()),
+            actor="alice@x",
+            price_version="1",
+        )
     return team
 
 

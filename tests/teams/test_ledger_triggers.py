@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 from teams import ledger_triggers
 from teams.credits import InsufficientCredits, grant, hold
-from teams.models import CreditAccount, LedgerEntry, Team
+from teams.models import CreditAccount, Grant, HoldUse, LedgerEntry, Team
 
 JOB = "0b6c8a62-0000-4000-8000-000000000001"
 
@@ -22,14 +22,16 @@ def account(team: Team) -> CreditAccount:
     """10 credits granted, 8 of them held for one job."""
     with transaction.atomic():
         grant(team=team, amount=10, actor="operator", reason="Start", key="start")
-        hold(team=team, amount=8, job=JOB, actor="alice", price_version="1")
+        hold(team=team, member=None, amount=8, job=JOB, actor="alice", price_version="1")
     return CreditAccount.objects.get(team=team)
 
 
-def state() -> tuple[list[tuple[int, ...]], list[tuple[object, ...]]]:
+def state() -> tuple[list[tuple[object, ...]], ...]:
     return (
         list(CreditAccount.objects.values_list("posted", "held", "seq")),
         list(LedgerEntry.objects.values_list("seq", "d_posted", "d_held", "reason")),
+        list(Grant.objects.values_list("amount", "remaining")),
+        list(HoldUse.objects.values_list("job", "amount", "captured")),
     )
 
 
@@ -47,8 +49,18 @@ def entry(seq: int, kind: str, d: tuple[int, int], after: tuple[int, int], job: 
         SELECT id, {values}, 'mallory', '', '', CURRENT_TIMESTAMP FROM teams_creditaccount"""  # noqa: S608
 
 
+def left(amount: int) -> str:
+    return f"UPDATE teams_grant SET remaining = {amount}"  # noqa: S608
+
+
+def use(amount: int, job: str) -> str:
+    return f"INSERT INTO teams_holduse (grant_id, job, amount) SELECT id, '{job}', {amount} FROM teams_grant"  # noqa: S608
+
+
 SETTLE = (
     "UPDATE teams_creditaccount SET posted = 6, held = 0, seq = 3",
+    "UPDATE teams_holduse SET captured = 4",
+    left(6),
     entry(3, "settle", (-4, -8), (6, 0), JOB),
 )
 ATTACKS = [
@@ -64,18 +76,21 @@ ATTACKS = [
         "hold twice",
         (
             "UPDATE teams_creditaccount SET held = 9, seq = 3",
+            left(1),
+            use(1, JOB),
             entry(3, "hold", (0, 1), (10, 9), JOB),
         ),
-        "one_hold_per_job|teams_ledgerentry.job",
+        "holduse_once_per_grant|teams_holduse.job",
     ),
     (
         "settle twice",
         (
             *SETTLE,
             "UPDATE teams_creditaccount SET posted = 5, seq = 4",
+            left(5),
             entry(4, "settle", (-1, 0), (5, 0), JOB),
         ),
-        "settlement does not fit",
+        "settlement does not fit|settlement is not what",
     ),
     (
         "edit history",
@@ -122,6 +137,7 @@ ATTACKS = [
         "settle less than the hold",
         (
             "UPDATE teams_creditaccount SET posted = 6, held = 4, seq = 3",
+            "UPDATE teams_holduse SET captured = 4",
             entry(3, "settle", (-4, -4), (6, 4), JOB),
         ),
         "settlement does not fit",
@@ -136,9 +152,71 @@ ATTACKS = [
     ),
     (
         "a kind with the wrong shape",
-        ("UPDATE teams_creditaccount SET posted = 9, seq = 3", entry(3, "grant", (-1, 0), (9, 8))),
+        (
+            "UPDATE teams_creditaccount SET posted = 9, seq = 3",
+            left(1),
+            entry(3, "grant", (-1, 0), (9, 8)),
+        ),
         "shape_fits_kind",
     ),
+]
+ATTACKS += [
+    (
+        "hold twice, of no grant",
+        (
+            "UPDATE teams_creditaccount SET held = 9, seq = 3",
+            left(1),
+            entry(3, "hold", (0, 1), (10, 9), JOB),
+        ),
+        "hold is not what it took",
+    ),
+    (
+        "settle without spending",
+        (
+            "UPDATE teams_creditaccount SET posted = 6, held = 0, seq = 3",
+            left(6),
+            entry(3, "settle", (-4, -8), (6, 0), JOB),
+        ),
+        "settlement is not what its grants spent",
+    ),
+    (
+        "a balance that leaves its grants behind",
+        (
+            "UPDATE teams_creditaccount SET posted = 15, seq = 3",
+            entry(3, "grant", (5, 0), (15, 8)),
+        ),
+        "balance is not what the grants have left",
+    ),
+    ("a grant without its account", (left(5),), "a grant moves only with its account"),
+    (
+        "a grant after its entry",
+        (*SETTLE, left(5)),
+        "a grant moves only with its account",
+    ),
+    ("a larger grant", ("UPDATE teams_grant SET amount = 99",), "keeps its account, amount"),
+    (
+        "a grant that begins with credits",
+        (
+            "INSERT INTO teams_grant (account_id, kind, amount, remaining, priority, effective_at,"
+            " posted_at, key, actor, reason, reference, created_at)"
+            " SELECT account_id, kind, 5, 5, 50, effective_at, posted_at, 'k', '', '', '',"
+            " effective_at FROM teams_grant",
+        ),
+        "a grant is counted by its entry",
+    ),
+    ("a grant less", ("DELETE FROM teams_holduse", "DELETE FROM teams_grant"), "never deleted"),
+    ("a use without a hold", (use(1, "another"),), "a grant is used only by a hold"),
+    (
+        "a use that is spent alone",
+        ("UPDATE teams_holduse SET captured = 1",),
+        "a use is spent once, by a settlement",
+    ),
+    (
+        "a use that is spent twice",
+        (*SETTLE, "UPDATE teams_holduse SET captured = 0"),
+        "a use is spent once, by a settlement",
+    ),
+    ("a smaller use", ("UPDATE teams_holduse SET amount = 1",), "keeps its grant, job and amount"),
 ]
 if connection.vendor == "postgresql":  # SQLite has no TRUNCATE and no trigger that waits.
     ATTACKS += [
@@ -146,6 +224,11 @@ if connection.vendor == "postgresql":  # SQLite has no TRUNCATE and no trigger t
             "empty the table",
             ("SET CONSTRAINTS ALL IMMEDIATE", "TRUNCATE teams_ledgerentry"),
             "never changed or deleted",
+        ),
+        (
+            "empty the table of grants",
+            ("SET CONSTRAINTS ALL IMMEDIATE", "TRUNCATE teams_holduse, teams_grant"),
+            "never deleted",
         ),
         (
             "commit without the entry",
@@ -204,7 +287,14 @@ def test_twenty_threads_cannot_spend_ten_credits_on_more_than_five_jobs(team):
         try:
             barrier.wait()
             with transaction.atomic():
-                hold(team=team, amount=2, job=str(uuid.uuid4()), actor="alice", price_version="1")
+                hold(
+                    team=team,
+                    member=None,
+                    amount=2,
+                    job=str(uuid.uuid4()),
+                    actor="alice",
+                    price_version="1",
+                )
             outcomes.append("held")
         except InsufficientCredits:
             outcomes.append("refused")

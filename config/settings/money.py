@@ -1,0 +1,10 @@
+"""Credits: when grants that end are announced, what comes back of them, when the books are added up."""
+
+from config.env import env
+
+#: Days before the end of a grant on which those who manage a team's budgets are told of it.
+GRANT_END_NOTICE_DAYS = env.list("GRANT_END_NOTICE_DAYS", [14, 3], subcast=int)
+#: For how many days credits can be used that were credited back after their grant had ended; 0: for good.
+RETURNED_CREDITS_DAYS = env.int("RETURNED_CREDITS_DAYS", 90)
+#: Hour of the day (UTC) from which on the ledger is added up, once a day.
+LEDGER_CHECK_HOUR = env.int("LEDGER_CHECK_HOUR", 3)
