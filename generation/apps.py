@@ -11,10 +11,15 @@ class GenerationConfig(AppConfig):
     verbose_name = _("Generation")
 
     def ready(self) -> None:
-        """Register the checks, and tell the catalog which photos are still needed."""
+        """Register the checks, and tell the layers below what jobs still need."""
         from catalog.services import photo_guards
         from generation import checks  # noqa: F401 - registers itself
+        from generation.services.closing import cancel_unsent, has_unfinished
         from generation.services.launch import forbid_archiving
+        from teams.lifecycle import work_cancellers, work_finders
 
         if forbid_archiving not in photo_guards:
             photo_guards.append(forbid_archiving)
+        if cancel_unsent not in work_cancellers:
+            work_cancellers.append(cancel_unsent)
+            work_finders.append(has_unfinished)

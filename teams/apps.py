@@ -16,7 +16,7 @@ class TeamsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and keep the ledger's triggers over migrations."""
-        from teams import checks  # noqa: F401  (registers itself)
+        from teams import checks, second_factor  # noqa: F401  (register themselves)
 
         pre_migrate.connect(lift_triggers, sender=self)
         post_migrate.connect(install_triggers, sender=self)

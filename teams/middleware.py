@@ -1,4 +1,4 @@
-"""Shows times in the zone of the person; `teams.access.team_view` falls back to the team's."""
+"""Around every request: its address for the audit trail, and the person's time zone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,28 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from teams import audit
 from teams.models import User
 from teams.zones import show_times_in
 
 
+class RequestAddressMiddleware:
+    """Lets the audit trail know the request by which something was done."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer the request; the thread forgets it afterwards."""
+        with audit.during(request):
+            return self.get_response(request)
+
+
 class TimeZoneMiddleware:
-    """Activates the signed-in person's time zone for the request, else UTC."""
+    """Activates the signed-in person's time zone for the request, else UTC.
+
+    `teams.access.team_view` falls back to the team's.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_htmx",
 ]
@@ -54,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "teams.middleware.RequestAddressMiddleware",
     "teams.middleware.TimeZoneMiddleware",
     "config.middleware.HtmxLoginRedirectMiddleware",
 ]
@@ -115,6 +117,21 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", int(HTTPS))
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
+
+# --- The second step of signing in: a code from an app ----------------------------------------
+#: Operators reach the admin only with a second step.
+STAFF_NEED_2FA = env.bool("STAFF_NEED_2FA", True)
+MFA_ADAPTER = "teams.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "teams.second_factor.CodeForm",
+    "reauthenticate": "teams.second_factor.ConfirmForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+#: Invited people have no row in allauth's table of addresses. Whoever first proves an address by
+#: its mailbox throws out second steps that others set up before; see teams/views/accounts.py.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+#: A code also counts half a minute before and after its own: clocks of phones differ.
+MFA_TOTP_TOLERANCE = 1
 
 # --- Sessions, cookies, transport security ----------------------------------------------------
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 14

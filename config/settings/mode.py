@@ -27,6 +27,8 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Set it to a long random text (for example the output of "
         "`openssl rand -base64 48`), or start the one-machine installation with `make run`."
     )
+#: Former secrets: what they signed and encrypted is still read, nothing new is made with them.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 if not EMBEDDED and len(SECRET_KEY) < 32:
     raise ImproperlyConfigured("SECRET_KEY is too short. Use at least 32 random characters.")
 if not EMBEDDED and DEBUG:

@@ -16,6 +16,7 @@ from generation.presets import renew_presets
 from generation.providers.errors import ProviderError
 from generation.providers.keys import note_key
 from generation.providers.registry import configured_providers, current_account
+from teams.lifecycle import finish_closings
 from teams.outbox import send_due_mail
 
 Chore = Callable[[Context], Awaitable[None]]
@@ -29,6 +30,11 @@ async def send_mail(ctx: Context) -> None:
 async def tend_catalog(ctx: Context) -> None:
     """Have the catalog derive its due work from its rows."""
     await ctx.slow.run(sweep_catalog, ctx.clock())
+
+
+async def close_teams(ctx: Context) -> None:
+    """Close the teams whose last job has ended since somebody closed them."""
+    await ctx.slow.run(finish_closings, ctx.clock())
 
 
 async def renew_due_presets(ctx: Context) -> None:
@@ -72,6 +78,7 @@ async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
     await asyncio.gather(
         _repeat(send_mail, timing.mail_every, ctx, may_work),
         _repeat(tend_catalog, timing.catalog_every, ctx, may_work),
+        _repeat(close_teams, timing.closings_every, ctx, may_work),
         _repeat(renew_due_presets, timing.presets_every, ctx, may_work),
         _repeat(refresh_balance, timing.balance_every, ctx, may_work),
         _repeat(refresh_doubted_balance, timing.balance_doubt_every, ctx, may_work),

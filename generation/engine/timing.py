@@ -49,6 +49,7 @@ class Timing:
     # Chores: how often each looks whether something is due.
     mail_every: float = 2.0
     catalog_every: float = 5.0
+    closings_every: float = 5.0
     balance_every: float = 600.0
     balance_doubt_every: float = 5.0
     presets_every: float = 5.0

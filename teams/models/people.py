@@ -12,6 +12,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
 from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.timezone import now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from teams.zones import validate_zone
@@ -96,8 +97,12 @@ class TeamQuerySet(models.QuerySet["Team"]):
     """Reads of teams."""
 
     def for_user(self, user: User) -> TeamQuerySet:
-        """The teams this person is a member of."""
-        return self.filter(memberships__user=user)
+        """The teams this person is a member of, without closed ones."""
+        return self.filter(memberships__user=user, closed_at=None)
+
+    def closing(self) -> TeamQuerySet:
+        """Those that wait for their last jobs to be closed."""
+        return self.filter(closing_at__isnull=False, closed_at=None)
 
     def with_balance(self) -> TeamQuerySet:
         """Join the credit account, so that `team.credit_account` costs no further query."""
@@ -127,10 +132,11 @@ class Team(models.Model):
     owners_need_2fa = models.BooleanField(
         _("owners need a second factor"), default=False, db_default=False
     )
-    # A suspended team can look and take its pictures with it, and spends nothing. A closed one is
-    # gone for its members; its ledger stays.
+    # A suspended team can look and take its pictures with it, and spends nothing. One that is being
+    # closed waits for its last jobs. A closed one is gone for its members; its ledger stays.
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspended_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    closing_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = TeamQuerySet.as_manager()
@@ -145,6 +151,10 @@ class Team(models.Model):
                 condition=Q(closed_at=None) | Q(suspended_at__isnull=False),
                 name="teams_team_closed_is_suspended",
             ),
+            models.CheckConstraint(
+                condition=Q(closing_at=None) | Q(suspended_at__isnull=False),
+                name="teams_team_closing_is_suspended",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -153,6 +163,25 @@ class Team(models.Model):
     def get_absolute_url(self) -> str:
         """The team's products."""
         return reverse("catalog:product_list", args=[self.slug])
+
+    @property
+    def standing(self) -> str:
+        """Why the team starts nothing new, as a sentence for its members; "" where it may."""
+        if self.suspended_at is None:
+            return ""
+        if self.closing_at is not None:
+            return gettext(
+                "This team is being closed. Download what you need; nothing new can be started."
+            )
+        if self.suspended_reason:
+            return gettext(
+                "This team is suspended (%(reason)s). It can look, decide and download, and "
+                "starts nothing new. Ask the operator."
+            ) % {"reason": self.suspended_reason}
+        return gettext(
+            "This team is suspended. It can look, decide and download, and starts nothing new. "
+            "Ask the operator."
+        )
 
 
 class Role(models.TextChoices):
@@ -169,20 +198,32 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     """Reads of memberships."""
 
     def for_switcher(self, user: User) -> MembershipQuerySet:
-        """A person's memberships by team name, with each team and its balance."""
+        """A person's memberships by team name, with each team and its balance; no closed teams."""
         return (
-            self.filter(user=user)
+            self.filter(user=user, team__closed_at=None)
             .select_related("team", "team__credit_account")
             .order_by("team__name")
         )
 
     def by_rank(self) -> MembershipQuerySet:
-        """Owners first, viewers last, then by name; with the people."""
+        """Owners first, viewers last, then by name; with the people. Adds `rank`."""
         rank = Case(
             *(When(role=role, then=Value(place)) for place, role in enumerate(Role.values)),
             output_field=models.IntegerField(),
         )
-        return self.select_related("user").order_by(rank, "user__name", "user__email")
+        ranked = self.select_related("user").annotate(rank=rank)
+        return ranked.order_by("rank", "user__name", "user__email")
+
+    def after(self, member: Membership) -> MembershipQuerySet:
+        """Of `by_rank`, those that come after this one."""
+        rank, person = Role.values.index(member.role), member.user
+        same_name = Q(user__name=person.name, user__email__gt=person.email)
+        same_rank = Q(rank=rank) & (Q(user__name__gt=person.name) | same_name)
+        return self.filter(Q(rank__gt=rank) | same_rank)
+
+    def matching(self, text: str) -> MembershipQuerySet:
+        """Those whose name or address has the text in it, whatever its case."""
+        return self.filter(Q(user__name__icontains=text) | Q(user__email__icontains=text))
 
     def names_in(self, team: Team, addresses: set[str]) -> dict[str, str]:
         """The names, by address, of those members of the team who have one of the addresses."""
@@ -217,7 +258,11 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
     def open(self) -> InvitationQuerySet:
         """Those that can still be accepted."""
-        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
+        return self.pending().filter(expires_at__gt=now())
+
+    def pending(self) -> InvitationQuerySet:
+        """Those that nobody used and nobody took back, too old ones as well."""
+        return self.filter(accepted_at=None, revoked_at=None)
 
 
 class Invitation(models.Model):
@@ -249,6 +294,11 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} to {self.team}"
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it is too old to be accepted."""
+        return self.expires_at <= now()
 
 
 class AuditEntry(models.Model):

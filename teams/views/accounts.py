@@ -7,6 +7,7 @@ from typing import Any
 from allauth.account.views import PasswordResetFromKeyView
 from django.http.response import HttpResponseBase
 
+from teams.second_factor import reset
 from teams.services import prove_email
 
 
@@ -16,5 +17,8 @@ class ProvingPasswordResetView(PasswordResetFromKeyView):  # type: ignore[misc] 
     def form_valid(self, form: Any) -> HttpResponseBase:
         """Set the password, and note the proof."""
         response: HttpResponseBase = super().form_valid(form)
+        if not self.reset_user.email_proved:
+            # Whoever opened the account under this address may have locked it with their phone.
+            reset(user=self.reset_user, actor=self.reset_user, reason="address proved")
         prove_email(self.reset_user)
         return response

@@ -187,7 +187,7 @@ def test_changing_the_password_needs_the_old_one_and_is_told_by_mail(client, ali
 
 @pytest.mark.parametrize(
     "name",
-    ["account_email", "account_set_password", "account_confirm_email", "account_reauthenticate"],
+    ["account_email", "account_set_password", "account_confirm_email", "mfa_trust"],
 )
 def test_what_is_not_offered_has_no_address(name):
     with pytest.raises(NoReverseMatch):
