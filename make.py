@@ -60,9 +60,8 @@ def run(arguments: list[str]) -> NoReturn:
 def test(arguments: list[str]) -> NoReturn:
     """Run pytest on everything, or on what the arguments name."""
     install(DEV_LOCK)
-    # By file, since some files start a server of their own at a fixed port, and in the order of
-    # tests/conftest.py.
-    spread = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    # Test by test, but for groups that share a server, and in the order of tests/conftest.py.
+    spread = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
     become("-m", "pytest", "-q", *spread, "-m", "not chaos", *arguments)
 
 

@@ -1,18 +1,25 @@
-"""What every test shares: people and a team, a guard on the network, and the flush."""
+"""What every test shares: people and a team, a guard on the network, and the quick flush."""
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
+import json
+import os
+import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management.color import no_style
 from django.db import connection
 from django.test import TransactionTestCase
 
+from catalog import images_child, limited
 from teams import ledger_triggers
 from teams.models import Membership, Role, Team, User
 
@@ -78,30 +85,69 @@ def no_network() -> Iterator[None]:
     patch.undo()
 
 
+#: The folder that all workers of one run share, and what the first of them leaves there.
+_RUN = Path(os.environ["TEST_DATA_DIR"])
+_MIGRATED = _RUN / "migrated.sqlite3"
+#: Tables that `migrate` fills and no test writes.
+_OF_MIGRATE = {"django_content_type", "auth_permission"}
+
+
 @pytest.fixture(scope="session", autouse=True)
-def flush_past_ledger_triggers() -> Iterator[None]:
-    """Let the flush after a `transaction=True` test empty the ledger, which refuses deletion.
+def quick_flush() -> Iterator[None]:
+    """After a `transaction=True` test empty every table that a test writes, the ledger's too.
 
-    It is the one place that may: the triggers are away during the flush and back after it.
+    Django's own flush empties the content types and permissions as well and has them made anew,
+    which takes longer than most of these tests. The ledger refuses deletion: this is the one place
+    that may, and its triggers are away meanwhile.
     """
-    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
-    def flush_ledger_too(self):
+    def flush(_self: TransactionTestCase) -> None:
+        written = connection.introspection.django_table_names(
+            only_existing=True, include_views=False
+        )
+        statements = connection.ops.sql_flush(
+            no_style(), [table for table in written if table not in _OF_MIGRATE]
+        )
         with ledger_triggers.triggers_off(connection):
-            flush(self)
+            connection.ops.execute_sql_flush(statements)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(TransactionTestCase, "_fixture_teardown", flush_ledger_too)
+    patch.setattr(TransactionTestCase, "_fixture_teardown", flush)
     yield
     patch.undo()
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Let PostgreSQL drop the test database although a worker that a test killed is still leaving.
+def turn() -> Iterator[IO[str]]:
+    """On SQLite locked: of the workers of one run, one after the other makes its database."""
+    with (_RUN / "turn").open("w") as file:
+        if connection.vendor == "sqlite":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
 
-    The server notices a dead client only when it next writes to it.
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(
+    turn: IO[str], django_db_modify_db_settings: None, request: pytest.FixtureRequest
+) -> bool:
+    """On SQLite let only the first worker migrate; the others begin with a copy of what it made."""
+    if connection.vendor == "sqlite" and _MIGRATED.exists():
+        shutil.copyfile(_MIGRATED, connection.settings_dict["TEST"]["NAME"])
+        return True
+    return bool(request.config.getvalue("reuse_db"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(turn: IO[str], django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Keep a copy for the other workers; let PostgreSQL drop the test database in any case.
+
+    A worker that a test killed may still be leaving it: the server notices a dead client only when
+    it next writes to it.
     """
+    if connection.vendor == "sqlite" and not _MIGRATED.exists():
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("VACUUM INTO %s", [str(_MIGRATED)])
+    fcntl.flock(turn, fcntl.LOCK_UN)
     yield
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
@@ -116,6 +162,27 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 def empty_cache() -> None:
     """Rate limits count from zero in every test."""
     cache.clear()
+
+
+@pytest.fixture
+def decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decode in this process, for tests of other things: a child takes longer than most of them.
+
+    The tests of decoding, of renditions and of crashes in tests/catalog start children.
+    """
+
+    def run(call: str, **arguments: Any) -> Any:
+        told = json.loads(json.dumps(arguments))
+        return json.loads(json.dumps(images_child.run({"call": call, "arguments": told})))
+
+    monkeypatch.setattr(limited, "_run", run)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Three workers for two processors: what drives an engine or a process mostly waits for it."""
+    processors = yield
+    return processors + processors // 2
 
 
 @pytest.hookimpl(trylast=True)

@@ -20,7 +20,7 @@ from teams.models import Team, User
 from tests.catalog.conftest import ask_ticket, stored, upload
 from tests.factories import deliver_swap, launch_swap
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("decoded_here")]
 
 DAY = timedelta(days=1)
 

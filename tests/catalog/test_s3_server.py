@@ -18,7 +18,7 @@ import pytest
 
 from catalog.storage import S3Storage, Ticket
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.xdist_group("radosgw")]
 
 KEY = "t/x/in/one"
 SHOWN = "t/x/r/one.webp"

@@ -21,7 +21,7 @@ from catalog.services import create_product, move_photo, set_primary_photo
 from teams.models import User
 from tests.catalog.conftest import ask_ticket, bring, counts, done_url, stored, upload
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("decoded_here")]
 
 
 def test_an_accepted_photo_is_counted_once_and_shown(

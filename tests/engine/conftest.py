@@ -75,6 +75,11 @@ class ServedSandbox:
         return known
 
 
+@pytest.fixture(autouse=True)
+def all_decoded_here(decoded_here: None) -> None:
+    """Engines of this process start no children; the workers of the tests do."""
+
+
 @pytest.fixture
 def sandbox(tmp_path: Path, settings: Any) -> Iterator[ServedSandbox]:
     """The providers that new jobs go to. A picture takes a third of a second, and is a plain copy."""
