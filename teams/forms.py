@@ -128,20 +128,43 @@ class ThemeForm(_UserForm):
 
 
 class TeamSettingsForm(_TeamForm):
-    """What a team is called, and whose clock its pages show."""
+    """What a team is called, whose clock its pages show, and what it demands of its owners."""
 
     class Meta:
         model = Team
-        fields = ("name", "time_zone")
-        labels = {"name": _("Name of the team")}
+        fields = ("name", "time_zone", "owners_need_2fa")
+        labels = {
+            "name": _("Name of the team"),
+            "owners_need_2fa": _("Owners need two-step sign-in"),
+        }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, is_owner: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not is_owner:
+            del self.fields["owners_need_2fa"]
         self.fields["time_zone"] = forms.ChoiceField(
             label=_("Time zone"),
             choices=[(name, name) for name in zone_names()],
             help_text=_("For members who chose none of their own."),
         )
+
+
+class CloseTeamForm(forms.Form):
+    """An owner's decision to close the team: its name, typed, against a slip of the finger."""
+
+    name = forms.CharField(label=_("Type the name of the team"), max_length=100)
+    reason = forms.CharField(label=_("Reason"), max_length=200, required=False)
+
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.team = team
+
+    def clean_name(self) -> str:
+        """Nothing but the name of this team will do."""
+        name = str(self.cleaned_data["name"])
+        if name.strip() != self.team.name.strip():
+            raise forms.ValidationError(_("This is not the name of the team."))
+        return name
 
 
 class GrantForm(forms.Form):

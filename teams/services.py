@@ -24,7 +24,9 @@ from django.utils.translation import gettext as _
 
 from teams.access import Right, may
 from teams.audit import record
+from teams.budget_changes import forget_member
 from teams.models import CreditAccount, Invitation, Membership, Role, Team, User
+from teams.requests import withdraw_all
 
 INVITATION_DAYS = 7
 #: The founding owner's link: nobody in the team could send another.
@@ -149,6 +151,19 @@ def invite_member(*, team: Team, by: User, email: str, role: str) -> tuple[Invit
     return _invite(team, email, role, by=by, actor=by, days=INVITATION_DAYS)
 
 
+@transaction.atomic
+def resend_invitation(*, invitation: Invitation, by: User) -> tuple[Invitation, str]:
+    """Mail a pending or expired invitation anew, with a new link and all its days again.
+
+    The former link ends: its secret is kept nowhere. Raises TeamRefused as `invite_member` does,
+    and for an invitation that was used or taken back.
+    """
+    ended = Invitation.objects.pending().filter(pk=invitation.pk).update(revoked_at=now())
+    if not ended:
+        raise TeamRefused(_("This invitation was already used or taken back."))
+    return invite_member(team=invitation.team, by=by, email=invitation.email, role=invitation.role)
+
+
 def _invite(
     team: Team, email: str, role: str, *, by: User | None, actor: User | str, days: int
 ) -> tuple[Invitation, str]:
@@ -187,7 +202,7 @@ def find_invitation(secret: str) -> Invitation:
     invitation = (
         Invitation.objects.open()
         .select_related("team", "invited_by")
-        .filter(secret_hash=_hash(secret))
+        .filter(secret_hash=_hash(secret), team__closing_at=None)
         .first()
     )
     if invitation is None:
@@ -277,9 +292,24 @@ def change_role(*, membership: Membership, by: User, role: str) -> None:
 
 
 @transaction.atomic
-def update_team(*, team: Team, by: User, name: str, time_zone: str) -> None:
-    """Change a team's name and time zone. Its address stays: links to it are out in the world."""
+def update_team(
+    *, team: Team, by: User, name: str, time_zone: str, owners_need_2fa: bool | None = None
+) -> None:
+    """Change a team's name and time zone. Its address stays: links to it are out in the world.
+
+    `owners_need_2fa` is for owners to decide; None leaves it. Raises TeamRefused for others.
+    """
     present = _lock(team)
+    if owners_need_2fa is not None and owners_need_2fa != present.owners_need_2fa:
+        _require_rank(team, by, Role.OWNER)
+        Team.objects.filter(pk=team.pk).update(owners_need_2fa=owners_need_2fa)
+        record(
+            team=team,
+            actor=by,
+            action="team.second_factor",
+            subject=name,
+            owners_need_it=owners_need_2fa,
+        )
     if (name, time_zone) == (present.name, present.time_zone):
         return
     Team.objects.filter(pk=team.pk).update(name=name, time_zone=time_zone)
@@ -307,6 +337,8 @@ def remove_member(*, membership: Membership, by: User) -> None:
     if role == Role.OWNER:
         _require_other_owner(team, membership)
     _revoke_invitations_of(membership)
+    forget_member(team=team, member=membership.user, by=by)
+    withdraw_all(team=team, member=membership.user, by=by)
     Membership.objects.filter(pk=membership.pk).delete()
     action = "member.left" if by == membership.user else "member.removed"
     record(team=team, actor=by, action=action, subject=membership.user.email, role=role)
@@ -332,7 +364,8 @@ def prove_email(user: User) -> None:
 
 def _lock(team: Team) -> Team:
     # Two owners who demote each other at once would each still see the other as owner.
-    return Team.objects.select_for_update().get(pk=team.pk)
+    # Not the whole row's lock: who writes a row that belongs to the team needs not wait.
+    return Team.objects.select_for_update(no_key=True).get(pk=team.pk)
 
 
 def _present_role(membership: Membership) -> str:

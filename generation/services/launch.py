@@ -43,6 +43,8 @@ def launch_job(
     """
     if launched := Job.objects.for_team(team).filter(request_key=request_key).first():
         return launched
+    if team.standing:
+        raise LaunchRefused(team.standing)
     chosen = _find_offer(operation, offer)
     account = current_account(chosen.provider)
     _check_product(team, product)
@@ -128,6 +130,9 @@ def _fill(job: Job, by: User, inputs: Mapping[str, Asset | Preset]) -> None:
             actor=by.email,
             price_version=job.price_version,
         )
+    # Under the lock of the account, which suspending takes as well.
+    if standing := Team.objects.get(pk=job.team_id).standing:
+        raise LaunchRefused(standing)
     record_event(job, actor=by.email)
 
 
