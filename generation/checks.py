@@ -7,6 +7,7 @@ What needs the rows is a database check: `manage.py check --database default` as
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -21,6 +22,7 @@ LEAST_SECRET = 32
 """Letters; a shorter secret can be guessed from a stolen database."""
 
 _TABLE = "generation_provideraccount"
+_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*", re.IGNORECASE)
 
 
 @checks.register
@@ -92,7 +94,7 @@ def results_may_be_fetched(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """Live results are fetched from named hosts only; without a name, from none."""
-    return [
+    empty = [
         checks.Warning(
             f"{prefix}_FILE_HOSTS is empty: no result of a live account can be fetched.",
             hint="Name the hosts that the provider's links lead to, separated by commas.",
@@ -101,6 +103,17 @@ def results_may_be_fetched(
         for prefix in SETTINGS_OF.values()
         if not any(host.strip() for host in getattr(settings, f"{prefix}_FILE_HOSTS"))
     ]
+    faulty = [
+        checks.Error(
+            f"{prefix}_FILE_HOSTS holds {entry[:60]!r}, which is no host: nothing is fetched by it.",
+            hint="Write cdn.example.com, or .example.com for all hosts of a domain.",
+            id="generation.E006",
+        )
+        for prefix in SETTINGS_OF.values()
+        for entry in getattr(settings, f"{prefix}_FILE_HOSTS")
+        if entry.strip() and not _HOST.fullmatch(entry.strip())
+    ]
+    return [*empty, *faulty]
 
 
 @checks.register

@@ -214,6 +214,24 @@ def test_no_file_host_is_warned_about(live, prefix):
     ]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    ["https://cdn.example.com", "cdn.example.com/x", "*.example.com", "cdn.example.com:443"],
+)
+def test_a_file_host_that_is_none_is_an_error(live, entry):
+    live.FASHN_FILE_HOSTS = ["cdn.example.com", ".example.com", "127.0.0.1"]
+    assert found() == []
+
+    live.FASHN_FILE_HOSTS = ["cdn.example.com", entry]
+
+    assert found() == [
+        (
+            "generation.E006",
+            f"FASHN_FILE_HOSTS holds {entry!r}, which is no host: nothing is fetched by it.",
+        )
+    ]
+
+
 def test_a_short_secret_is_warned_about(live):
     live.PROVIDER_KEY_SECRETS = [SECRET, "short"]
 
