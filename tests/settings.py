@@ -49,6 +49,7 @@ from config.settings import DATABASE_URL, DATABASES  # noqa: E402
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STAFF_NEED_2FA = False  # Tests of the second step switch it on; all others sign in without.
 STORAGES = {  # Manifest storage would need collectstatic before every run.
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
