@@ -13,13 +13,34 @@ from teams.credits import grant
 from teams.services import invite_member
 from tests.factories import deliver_swap, launch_swap, make_product
 
-#: Every rule is asked in two shapes; the other two can differ in colours and sizes alone.
-SHAPES = [
-    ("light", 1280, []),
-    ("dark", 390, []),
-    ("dark", 1280, ["color-contrast"]),
-    ("light", 390, ["color-contrast", "target-size"]),
+#: A width in pixels, and the schemes in which a page of it is looked at, with the rules asked then.
+#: Every rule is asked once a width; the other scheme can differ in colours and sizes alone.
+LOOKS = [
+    (1280, {"light": [], "dark": ["color-contrast"]}),
+    (390, {"dark": [], "light": ["color-contrast", "target-size"]}),
 ]
+
+
+@pytest.fixture
+def walk(page, faults):
+    """Visit pages, each named, in every look of a width, and say what is wrong with them."""
+
+    def walking(addresses, width, looks):
+        page.set_viewport_size({"width": width, "height": 860})
+        wrong = {}
+        for name, address in addresses.items():
+            page.emulate_media(color_scheme=next(iter(looks)))
+            page.goto(address)
+            page.wait_for_load_state("load")
+            for scheme, rules in looks.items():
+                page.emulate_media(color_scheme=scheme)
+                if found := faults(rules):
+                    wrong[f"{name}, {scheme}"] = found
+                if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    wrong[f"{name}, {scheme}, scrolls"] = True
+        return wrong
+
+    return walking
 
 
 @pytest.fixture
@@ -59,28 +80,19 @@ def addresses(live_server, live_team, alice, product, photo):
     return {name: live_server.url + path for name, path in paths.items()}
 
 
-@pytest.mark.parametrize(("scheme", "width", "rules"), SHAPES)
+@pytest.mark.parametrize(("width", "looks"), LOOKS)
 def test_pages_have_no_fault_and_do_not_scroll_sideways(
-    sign_in, alice, addresses, faults, allowed, scheme, width, rules
+    sign_in, alice, addresses, walk, allowed, width, looks
 ):
     allowed.append("404")
-    page = sign_in(alice)
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 860})
-    wrong = {}
-    for name, address in addresses.items():
-        page.goto(address)
-        page.wait_for_load_state("load")
-        if found := faults(rules):
-            wrong[name] = found
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong[f"{name} scrolls"] = True
-    assert wrong == {}
+    sign_in(alice)
+
+    assert walk(addresses, width, looks) == {}
 
 
-@pytest.mark.parametrize(("scheme", "width", "rules"), SHAPES)
+@pytest.mark.parametrize(("width", "looks"), LOOKS)
 def test_pages_before_signing_in_have_no_fault_and_do_not_scroll_sideways(
-    page, live_server, live_team, alice, faults, allowed, scheme, width, rules
+    live_server, live_team, alice, walk, allowed, width, looks
 ):
     allowed.append("404")
     _invitation, link = invite_member(
@@ -94,16 +106,8 @@ def test_pages_before_signing_in_have_no_fault_and_do_not_scroll_sideways(
         urlsplit(link).path,
         "/invitations/worn-out/",
     ]
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 860})
-    wrong = {}
-    for path in paths:
-        page.goto(live_server.url + path)
-        if found := faults(rules):
-            wrong[path] = found
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong[f"{path} scrolls"] = True
-    assert wrong == {}
+
+    assert walk({path: live_server.url + path for path in paths}, width, looks) == {}
 
 
 def test_pages_fit_into_320_pixels(sign_in, alice, addresses, allowed):
