@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.timezone import now
 
 from generation.engine.heartbeat import worker_is_alive
 from generation.figures import Figures, read_figures
 from teams.access import Right, may
+from teams.budget_alerts import Notice, notices_for
 from teams.models import Membership, Team
+from teams.requests import count_open
 
 #: The navigation entry of each route, by the first word of its name where that decides.
 _SECTIONS = {
@@ -74,6 +77,20 @@ class Shell:
     def figures(self) -> Figures:
         """Unfinished jobs, pairs to review and credits of the team."""
         return read_figures(self.team) if self.team else Figures()
+
+    @cached_property
+    def budget_notices(self) -> list[Notice]:
+        """What there is to say about this month's budgets, less what the person put away."""
+        if self.membership is None:
+            return []
+        session = getattr(self._request, "session", {})
+        dismissed = session.get("dismissed_notices", ())
+        return notices_for(self.membership, now(), dismissed)
+
+    @cached_property
+    def open_requests(self) -> int:
+        """Requests for credits that wait for the person and the other admins."""
+        return count_open(self.team) if self.team and self.rights["manage_budgets"] else 0
 
     @cached_property
     def section(self) -> str:

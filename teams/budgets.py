@@ -1,25 +1,47 @@
 """Counts what a team and its members hold and spend in a month against their budgets.
 
 A budget limits; it holds no credits. Its counters move inside the hold's transaction, after the
-account's row, in the order account, team's month, member's month: whoever keeps that order never
-waits in a circle. All amounts are whole credits.
+account's row, in the order account, budgets, months, the team's before the member's: whoever keeps
+that order never waits in a circle. All amounts are whole credits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import transaction
-from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from teams.access import RIGHTS, Right
-from teams.models import Budget, BudgetPeriod, BudgetUse, Membership, Team, User
-from teams.zones import find_zone
+from teams.budget_alerts import announce
+from teams.budget_status import (
+    Standing,
+    budgets_of,
+    managers,
+    member_status,
+    month_of,
+    outlook,
+    team_status,
+)
+from teams.models import Budget, BudgetPeriod, BudgetUse, Team, User
+
+__all__ = [
+    "BudgetExceeded",
+    "Standing",
+    "credit_back",
+    "give_back",
+    "member_status",
+    "month_of",
+    "outlook",
+    "reserve",
+    "reserve_all",
+    "team_status",
+]
 
 #: More than any month can cost: stands for the limit of a budget that only warns.
 _BOUNDLESS = 2**62
@@ -38,11 +60,6 @@ class BudgetExceeded(Exception):
         self.needed = needed
         self.left = left
         self.budget = budget
-
-
-def month_of(team: Team, at: datetime) -> date:
-    """The first day of the month in which that moment falls where the team works."""
-    return at.astimezone(find_zone(team.time_zone) or UTC).date().replace(day=1)
 
 
 def reserve(*, team: Team, member: User | None, amount: int, job: str, at: datetime) -> None:
@@ -64,19 +81,24 @@ def reserve_all(
     total = sum(amount for _job, amount in holds)
     if not holds:
         return
+    # Locked, so that no limit changes and no budget goes while a hold counts in it. Holds of a
+    # team wait for each other at its account already.
+    budgets = list(budgets_of(team, member).select_for_update(no_key=True))
+    if not budgets:
+        return
     starts = month_of(team, at)
-    budgets = _in_lock_order(team, member)
     for budget in budgets:
         if not _count(budget, starts, total):
             raise _refusal(team, member, budget, starts, total)
-    if not budgets:
-        return
-    periods = BudgetPeriod.objects.filter(budget__in=budgets, starts=starts)
+    by_id = {budget.pk: budget for budget in budgets}
+    periods = list(BudgetPeriod.objects.filter(budget__in=budgets, starts=starts))
     BudgetUse.objects.bulk_create(
         BudgetUse(period=period, job=job, amount=amount)
         for period in periods
         for job, amount in holds
     )
+    for period in periods:
+        announce(by_id[period.budget_id], period, at)
 
 
 def give_back(*, job: str, captured: int) -> None:
@@ -84,33 +106,38 @@ def give_back(*, job: str, captured: int) -> None:
 
     Runs inside the settlement's transaction; a second call changes nothing.
     """
-    uses = BudgetUse.objects.filter(job=job, captured=None).order_by(
-        F("period__budget__member").asc(nulls_first=True)
-    )
-    for use in uses:
+    for use in BudgetUse.objects.filter(job=job, captured=None).order_by(*_TEAM_FIRST):
         if not BudgetUse.objects.filter(pk=use.pk, captured=None).update(captured=captured):
             continue
         if returned := use.amount - captured:
-            BudgetPeriod.objects.filter(pk=use.period_id).update(used=F("used") - returned)
+            _return(use, returned)
 
 
-def _in_lock_order(team: Team, member: User | None) -> list[Budget]:
-    of_member = Q(member=None) if member is None else Q(member=None) | Q(member=member)
-    budgets = Budget.objects.filter(of_member, team=team)
-    return list(budgets.order_by(F("member").asc(nulls_first=True)))
+def credit_back(*, job: str, amount: int) -> None:
+    """Take credits that the operator gave back for a settled job off the month of its hold.
+
+    Runs inside the transaction of the refund's entry, whose key makes it count once.
+    """
+    for use in BudgetUse.objects.filter(job=job, captured__gt=0).order_by(*_TEAM_FIRST):
+        returned = min(amount, use.captured or 0)
+        if BudgetUse.objects.filter(pk=use.pk, captured__gte=returned).update(
+            captured=F("captured") - returned
+        ):
+            _return(use, returned)
+
+
+_TEAM_FIRST = (F("period__budget__member").asc(nulls_first=True),)
+
+
+def _return(use: BudgetUse, amount: int) -> None:
+    BudgetPeriod.objects.filter(pk=use.period_id).update(used=Greatest(F("used") - amount, 0))
 
 
 def _count(budget: Budget, starts: date, amount: int) -> bool:
-    # Whoever would pass a hard limit changes no row. The limit is read by a subquery of its own:
-    # a join would make Django select the rows first, and PostgreSQL would then not look again at
-    # a counter that somebody moved while the UPDATE waited for it.
-    limit = Budget.objects.filter(pk=OuterRef("budget_id")).values(
-        bound=Case(When(is_hard=True, then=F("limit")), default=Value(_BOUNDLESS))
-    )
-    open_ = (
-        BudgetPeriod.objects.filter(budget=budget, starts=starts)
-        .annotate(bound=Subquery(limit))
-        .filter(used__lte=F("bound") + F("extra") - amount)
+    # Whoever would pass a hard limit changes no row.
+    limit = budget.limit if budget.is_hard else _BOUNDLESS
+    open_ = BudgetPeriod.objects.filter(
+        budget=budget, starts=starts, used__lte=F("extra") + (limit - amount)
     )
     if open_.update(used=F("used") + amount):
         return True
@@ -121,19 +148,11 @@ def _count(budget: Budget, starts: date, amount: int) -> bool:
     return open_.update(used=F("used") + amount) == 1
 
 
-def managers(team: Team) -> list[User]:
-    """The members who decide about the team's budgets, owners first."""
-    roles = [role for role, rights in RIGHTS.items() if Right.MANAGE_BUDGETS in rights]
-    members = Membership.objects.filter(team=team, role__in=roles, user__is_active=True).by_rank()
-    return [membership.user for membership in members]
-
-
 def _refusal(
     team: Team, member: User | None, budget: Budget, starts: date, needed: int
 ) -> BudgetExceeded:
     period = BudgetPeriod.objects.get(budget=budget, starts=starts)
-    allowed = budget.limit + period.extra
-    left = max(0, allowed - period.used)
+    standing = Standing(budget, starts, used=period.used, extra=period.extra)
     sentence = ngettext(
         "This needs %(needed)s credit, and %(budget)s for %(month)s has %(left)s of %(allowed)s "
         "left.",
@@ -144,11 +163,14 @@ def _refusal(
         "needed": intcomma(needed),
         "budget": _("the budget of the team") if budget.member_id is None else _("your budget"),
         "month": date_format(starts, "F"),
-        "left": intcomma(left),
-        "allowed": intcomma(allowed),
+        "left": intcomma(standing.left),
+        "allowed": intcomma(standing.allowed),
     }
     return BudgetExceeded(
-        f"{sentence} {_whom_to_ask(team, member)}", needed=needed, left=left, budget=budget
+        f"{sentence} {_whom_to_ask(team, member)}",
+        needed=needed,
+        left=standing.left,
+        budget=budget,
     )
 
 
@@ -160,10 +182,8 @@ def _whom_to_ask(team: Team, member: User | None) -> str:
     if not names:
         return _("Ask an admin of the team.")
     if len(names) > _NAMED:
-        return _("Ask %(names)s or another admin of the team.") % {
-            "names": ", ".join(names[:_NAMED])
-        }
-    first, last = names[:-1], names[-1]
-    if not first:
-        return _("Ask %(name)s.") % {"name": last}
-    return _("Ask %(names)s or %(last)s.") % {"names": ", ".join(first), "last": last}
+        shown = ", ".join(names[:_NAMED])
+        return _("Ask %(names)s or another admin of the team.") % {"names": shown}
+    if len(names) == 1:
+        return _("Ask %(name)s.") % {"name": names[0]}
+    return _("Ask %(names)s or %(last)s.") % {"names": ", ".join(names[:-1]), "last": names[-1]}

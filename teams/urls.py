@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from teams.views import invitations, members, profile
+from teams.views import budgets, invitations, members, profile, requests
 from teams.views import settings as team_settings
 from teams.views.credits import credits_page
 
@@ -14,6 +14,35 @@ urlpatterns = [
     path("me/theme", profile.theme, name="theme"),
     path("invitations/<str:secret>/", invitations.invitation_accept, name="invitation"),
     path("t/<slug:team_slug>/credits/", credits_page, name="credits"),
+    path("t/<slug:team_slug>/credits/budgets/", budgets.credits_budgets, name="credits_budgets"),
+    path(
+        "t/<slug:team_slug>/credits/budgets/save",
+        budgets.credits_budgets_save,
+        name="credits_budgets_save",
+    ),
+    path(
+        "t/<slug:team_slug>/credits/notices/dismiss",
+        budgets.credits_notice_dismiss,
+        name="credits_notice_dismiss",
+    ),
+    path(
+        "t/<slug:team_slug>/credits/requests/", requests.credits_requests, name="credits_requests"
+    ),
+    path(
+        "t/<slug:team_slug>/credits/requests/new",
+        requests.credits_request_create,
+        name="credits_request_create",
+    ),
+    path(
+        "t/<slug:team_slug>/credits/requests/<uuid:request_id>/decide",
+        requests.credits_request_decide,
+        name="credits_request_decide",
+    ),
+    path(
+        "t/<slug:team_slug>/credits/requests/<uuid:request_id>/withdraw",
+        requests.credits_request_withdraw,
+        name="credits_request_withdraw",
+    ),
     path("t/<slug:team_slug>/settings/", team_settings.team_settings, name="settings"),
     path("t/<slug:team_slug>/leave/", team_settings.team_leave, name="leave"),
     path("t/<slug:team_slug>/members/", members.members_page, name="members"),
