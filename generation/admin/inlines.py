@@ -92,7 +92,7 @@ class AttemptInline(CappedInline):
     def task(self, attempt: Attempt) -> str:
         """The provider's id of the task, or the one that a call told and nobody confirmed."""
         if attempt.remote_id or not attempt.hinted_remote_id:
-            return attempt.remote_id
+            return attempt.remote_id or "-"
         return _("%(task)s (told by a call, not confirmed)") % {"task": attempt.hinted_remote_id}
 
 
