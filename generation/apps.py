@@ -14,8 +14,10 @@ class GenerationConfig(AppConfig):
         """Register the checks, and tell the layers below what jobs still need."""
         from catalog.services import photo_guards
         from generation import checks  # noqa: F401 - registers itself
+        from generation.job_books import find_job_differences
         from generation.services.closing import cancel_unsent, has_unfinished
         from generation.services.launch import forbid_archiving
+        from teams.ledger_check import further_checks
         from teams.lifecycle import work_cancellers, work_finders
 
         if forbid_archiving not in photo_guards:
@@ -23,3 +25,5 @@ class GenerationConfig(AppConfig):
         if cancel_unsent not in work_cancellers:
             work_cancellers.append(cancel_unsent)
             work_finders.append(has_unfinished)
+        if find_job_differences not in further_checks:
+            further_checks.append(find_job_differences)

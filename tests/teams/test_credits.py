@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
-from teams import ledger_triggers
 from teams.credits import AlreadyPosted, InsufficientCredits, grant, hold, settle
-from teams.ledger_check import find_differences
 from teams.models import CreditAccount, LedgerEntry, Team
 
 
@@ -104,65 +101,3 @@ def test_a_job_is_held_once_and_settled_once(again, ten):
 def test_credits_move_only_inside_a_transaction(team):
     with pytest.raises(RuntimeError, match="only inside a transaction"):
         hold(team=team, member=None, amount=1, job="a", actor="alice", price_version="7")
-
-
-def test_check_ledger_finds_nothing_wrong(ten, capsys):
-    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
-
-    call_command("check_ledger")
-
-    assert capsys.readouterr().out == "The ledger adds up.\n"
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (
-            "UPDATE teams_creditaccount SET posted = 99",
-            ["atelier: the account holds 99 posted and 4 held; its entries add up to 10 and 4."],
-        ),
-        (
-            "UPDATE teams_ledgerentry SET d_posted = 8 WHERE seq = 1",
-            ["atelier: entry 1 says 10 posted and 0 held; the entries up to it add up to 8 and 0."],
-        ),
-        (
-            "DELETE FROM teams_ledgerentry WHERE seq = 2",
-            [
-                "atelier: the account counts 2 entries, there are 1.",
-                "atelier: the account holds 10 posted and 4 held; its entries add up to 10 and 0.",
-            ],
-        ),
-        (
-            "UPDATE teams_ledgerentry SET seq = 3 WHERE seq = 2",
-            [
-                "atelier: the account counts 2 entries, there are 1.",
-                "atelier: the account holds 10 posted and 4 held; its entries add up to 10 and 0.",
-                "atelier: the account counts 2 entries, there is an entry 3.",
-            ],
-        ),
-        ("DELETE FROM teams_ledgerentry", ["atelier: the account has a balance and no entries."]),
-    ],
-    ids=["balance", "entry", "newest entry gone", "entry moved", "all entries gone"],
-)
-def test_check_ledger_names_what_was_done_behind_it(damage, said, ten, capsys):
-    hold(team=ten, member=None, amount=4, job="a", actor="alice", price_version="7")
-    ledger_triggers.remove(connection)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # A table with waiting checks cannot be altered.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(damage)
-
-    assert list(find_differences()) == said
-    with pytest.raises(CommandError) as failed:
-        call_command("check_ledger")
-    assert failed.value.returncode == 1
-    out = capsys.readouterr().out
-    assert "The trigger teams_ledger_entry_update is missing: run `manage.py migrate`." in out
-    for sentence in said:
-        assert sentence in out
-
-
-def test_check_ledger_misses_an_account(ten):
-    Team.objects.create(name="Bare", slug="bare")
-
-    assert list(find_differences()) == ["bare: the team has no credit account."]

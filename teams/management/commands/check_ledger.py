@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 
-from teams import ledger_triggers
 from teams.ledger_check import find_differences
 
 
@@ -18,15 +16,12 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check triggers and balances."""
-        found = 0
-        for name in ledger_triggers.missing(connection):
-            found += 1
-            self.stdout.write(f"The trigger {name} is missing: run `manage.py migrate`.")
-        for difference in find_differences():
-            found += 1
+        """Check triggers, balances, grants and jobs."""
+        differences = find_differences()
+        for difference in differences:
             self.stdout.write(difference)
-        if found:
+        if differences:
+            found = len(differences)
             raise CommandError(f"The ledger does not add up: {found} differences.", returncode=1)
         if options["verbosity"]:
             self.stdout.write("The ledger adds up.")
