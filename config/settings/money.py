@@ -8,3 +8,7 @@ GRANT_END_NOTICE_DAYS = env.list("GRANT_END_NOTICE_DAYS", [14, 3], subcast=int)
 RETURNED_CREDITS_DAYS = env.int("RETURNED_CREDITS_DAYS", 90)
 #: Hour of the day (UTC) from which on the ledger is added up, once a day.
 LEDGER_CHECK_HOUR = env.int("LEDGER_CHECK_HOUR", 3)
+#: Days after a job's end within which a team may ask for the credits of a bad result back.
+REFUND_WINDOW_DAYS = env.int("REFUND_WINDOW_DAYS", 14)
+#: Corrections of a balance by more credits than this wait for a second operator; 0: none does.
+ADJUSTMENT_NEEDS_TWO = env.int("ADJUSTMENT_NEEDS_TWO", 0)
