@@ -150,7 +150,7 @@ def refund(
         reason=reason,
         reference=reference,
     )
-    return post(
+    entry = post(
         team=team,
         kind=LedgerEntry.Kind.REFUND,
         d_posted=amount,
@@ -162,6 +162,8 @@ def refund(
         reference=reference,
         allot=lambda _account: grants.return_spent(back, amount, returned, job, now()),
     )
+    budgets.credit_back(job=job, amount=amount)
+    return entry
 
 
 def _spent_on(account: CreditAccount, job: str) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from generation.preflight import LaunchRefused, check_inputs, check_options, che
 from generation.providers.registry import current_account, offers_of
 from generation.tasks import send_wake_hint
 from generation.transitions import record_event
-from teams.credits import hold
+from teams.credits import BudgetExceeded, hold
 from teams.models import Team, User
 
 
@@ -38,8 +38,9 @@ def launch_job(
     """Record a job, hold its credits and wake the engine once both are committed.
 
     `offer` names one provider's way of doing it; "" is the first that can be launched now. The same
-    `request_key` returns the job that it launched the first time. Raises LaunchRefused, or
-    InsufficientCredits when the team cannot pay; either leaves nothing behind.
+    `request_key` returns the job that it launched the first time. Raises LaunchRefused, also for a
+    budget that forbids it, or InsufficientCredits when the team cannot pay; either leaves nothing
+    behind.
     """
     if launched := Job.objects.for_team(team).filter(request_key=request_key).first():
         return launched
@@ -122,14 +123,17 @@ def _fill(job: Job, by: User, inputs: Mapping[str, Asset | Preset]) -> None:
         Output(team=job.team, job=job, index=index) for index in range(job.expected_outputs)
     )
     if job.price:
-        hold(
-            team=job.team,
-            member=by,
-            amount=job.price,
-            job=str(job.pk),
-            actor=by.email,
-            price_version=job.price_version,
-        )
+        try:
+            hold(
+                team=job.team,
+                member=by,
+                amount=job.price,
+                job=str(job.pk),
+                actor=by.email,
+                price_version=job.price_version,
+            )
+        except BudgetExceeded as exc:
+            raise LaunchRefused(str(exc)) from exc
     # Under the lock of the account, which suspending takes as well.
     if standing := Team.objects.get(pk=job.team_id).standing:
         raise LaunchRefused(standing)
