@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.utils import timezone
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from teams.budget_status import managers
+from teams.letters import send_letters
 from teams.models import Grant, HoldUse, LedgerEntry, Team
 from teams.movements import lock_account, post, require_transaction
+from teams.zones import find_zone
 
 # --- Within a movement --------------------------------------------------------------------------
 
@@ -243,3 +248,69 @@ def void(*, grant: Grant) -> bool:
     is_first = waiting.update(voided_at=now()) == 1
     grant.refresh_from_db()
     return is_first
+
+
+# --- Time -----------------------------------------------------------------------------------------
+
+_AT_ONCE = 200
+
+
+def tend_grants(at: datetime) -> None:
+    """Let begin what has begun, end what is over, and announce what ends soon.
+
+    Safe to repeat, and beside others that do the same. Each grant is a transaction of its own.
+    """
+    waiting = Grant.objects.filter(posted_at=None, voided_at=None, effective_at__lte=at)
+    for grant in _with_team(waiting.order_by("effective_at")):
+        with transaction.atomic():
+            begin_grant(team=grant.account.team, grant=grant)
+    over = Grant.objects.filter(
+        expires_at__lte=at, posted_at__isnull=False, expired_at=None, voided_at=None
+    )
+    for grant in _with_team(over.order_by("expires_at")):
+        with transaction.atomic():
+            end_grant(team=grant.account.team, grant_id=grant.pk, at=at)
+    _announce_ends(at)
+
+
+def _announce_ends(at: datetime) -> None:
+    """Mail those who manage a team's budgets what ends soon: once for each mark of days before."""
+    marks = [timedelta(days=days) for days in settings.GRANT_END_NOTICE_DAYS]
+    if not marks:
+        return
+    ending = Grant.objects.filter(
+        remaining__gt=0, expired_at=None, expires_at__gt=at, expires_at__lte=at + max(marks)
+    )
+    of_team: dict[Team, list[Grant]] = {}
+    for grant in _with_team(ending.order_by("expires_at", "pk")):
+        end = cast(datetime, grant.expires_at)
+        mark = end - min(mark for mark in marks if end - mark <= at)
+        if grant.announced_at is None or grant.announced_at < mark:
+            of_team.setdefault(grant.account.team, []).append(grant)
+    for team, announced in of_team.items():
+        with transaction.atomic():
+            told_now = [
+                grant
+                for grant in announced
+                if Grant.objects.filter(pk=grant.pk, announced_at=grant.announced_at).update(
+                    announced_at=at
+                )
+            ]
+            if told_now:
+                _mail_ends(team, told_now)
+
+
+def _mail_ends(team: Team, ending: list[Grant]) -> None:
+    context = {
+        "team": team,
+        "total": sum(grant.remaining for grant in ending),
+        "first": min(cast(datetime, grant.expires_at) for grant in ending),
+        "grants": ending,
+        "link": f"{settings.BASE_URL}/t/{team.slug}/credits/",
+    }
+    with timezone.override(find_zone(team.time_zone) or UTC):
+        send_letters("grants_end", [person.email for person in managers(team)], context)
+
+
+def _with_team(grants: QuerySet[Grant]) -> QuerySet[Grant]:
+    return grants.select_related("account__team")[:_AT_ONCE]

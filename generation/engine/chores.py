@@ -1,4 +1,4 @@
-"""What the engine does beside jobs: mail, the catalog's due work, presets, the provider's balance.
+"""What the engine does beside jobs: mail, the catalog's due work, presets, credits, balances.
 
 Each chore runs by its own interval and for itself: one that fails or hangs stops no other.
 """
@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from catalog.services import sweep_catalog
+from generation.engine.books import check_due_books
 from generation.engine.context import Context, logger
 from generation.models import Attempt, ProviderAccount
 from generation.presets import renew_presets
 from generation.providers.errors import ProviderError
 from generation.providers.keys import note_key
 from generation.providers.registry import configured_providers, current_account
+from teams.grants import tend_grants
 from teams.lifecycle import finish_closings
 from teams.outbox import send_due_mail
 
@@ -35,6 +37,16 @@ async def tend_catalog(ctx: Context) -> None:
 async def close_teams(ctx: Context) -> None:
     """Close the teams whose last job has ended since somebody closed them."""
     await ctx.slow.run(finish_closings, ctx.clock())
+
+
+async def tend_credits(ctx: Context) -> None:
+    """Let grants begin and end on time, and announce their end."""
+    await ctx.slow.run(tend_grants, ctx.clock())
+
+
+async def check_books(ctx: Context) -> None:
+    """Add up the ledger once a day."""
+    await ctx.slow.run(check_due_books, ctx.clock())
 
 
 async def renew_due_presets(ctx: Context) -> None:
@@ -80,6 +92,8 @@ async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
         _repeat(tend_catalog, timing.catalog_every, ctx, may_work),
         _repeat(close_teams, timing.closings_every, ctx, may_work),
         _repeat(renew_due_presets, timing.presets_every, ctx, may_work),
+        _repeat(tend_credits, timing.grants_every, ctx, may_work),
+        _repeat(check_books, timing.books_every, ctx, may_work),
         _repeat(refresh_balance, timing.balance_every, ctx, may_work),
         _repeat(refresh_doubted_balance, timing.balance_doubt_every, ctx, may_work),
     )

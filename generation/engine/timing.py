@@ -53,6 +53,8 @@ class Timing:
     balance_every: float = 600.0
     balance_doubt_every: float = 5.0
     presets_every: float = 5.0
+    grants_every: float = 30.0
+    books_every: float = 600.0
 
 
 def seconds(amount: float) -> timedelta:
