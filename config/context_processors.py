@@ -26,9 +26,12 @@ _SECTIONS = {
     ("generation", "review"): "review",
     ("generation", "output"): "review",
     ("generation", "approved"): "approved",
+    ("generation", "credits"): "credits",
     ("teams", "credits"): "credits",
     ("teams", "members"): "members",
     ("teams", "invitation"): "members",
+    ("teams", "roles"): "members",
+    ("teams", "audit"): "members",
     ("teams", "profile"): "profile",
 }
 
@@ -67,11 +70,23 @@ class Shell:
     @cached_property
     def offers_studio(self) -> bool:
         """Whether the navigation leads to the studio; outside a team, of the first one."""
-        membership = self.membership
+        return self._offers(Right.LAUNCH)
+
+    @cached_property
+    def sees_money(self) -> bool:
+        """Whether the navigation leads to the credits; outside a team, of the first one."""
+        return self._offers(Right.SEE_MONEY)
+
+    def _offers(self, right: Right) -> bool:
+        membership = self._nearest_membership
+        return membership is not None and may(membership, right)
+
+    @cached_property
+    def _nearest_membership(self) -> Membership | None:
         user = getattr(self._request, "user", None)
-        if membership is None and user is not None and self.teams:
-            membership = Membership.objects.filter(user=user, team=self.teams[0]).first()
-        return membership is not None and may(membership, Right.LAUNCH)
+        if self.membership is None and user is not None and self.teams:
+            return Membership.objects.filter(user=user, team=self.teams[0]).first()
+        return self.membership
 
     @cached_property
     def figures(self) -> Figures:

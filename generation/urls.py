@@ -2,7 +2,17 @@
 
 from django.urls import include, path
 
-from generation.views import approved, hooks, products, pulse, queue, review, studio
+from generation.views import (
+    approved,
+    credits_page,
+    hooks,
+    ledger,
+    products,
+    pulse,
+    queue,
+    review,
+    studio,
+)
 
 app_name = "generation"
 
@@ -30,6 +40,9 @@ in_team = [
     path("results/<uuid:output_id>/withdraw", approved.output_withdraw, name="output_withdraw"),
     path("results/<uuid:output_id>/recover", queue.output_recover, name="output_recover"),
     path("approved/", approved.approved, name="approved"),
+    path("credits/", credits_page.credits_page, name="credits"),
+    path("credits/ledger/", ledger.credits_ledger, name="credits_ledger"),
+    path("credits/ledger.csv", ledger.credits_csv, name="credits_csv"),
     path("products/<uuid:product_id>/results/", products.product_results, name="product_results"),
     path(
         "products/<uuid:product_id>/results/poll",

@@ -125,7 +125,7 @@ def team_section_url(team: Team, section: str) -> str:
         "queue": "generation:queue",
         "review": "generation:review_list",
         "approved": "generation:approved",
-        "credits": "teams:credits",
+        "credits": "generation:credits",
         "members": "teams:members",
     }
     for name in (names.get(section), "catalog:product_list"):

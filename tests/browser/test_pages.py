@@ -73,7 +73,7 @@ def addresses(live_server, live_team, alice, product, photo):
         "review": reverse("generation:review_list", args=[slug]),
         "room": reverse("generation:review_detail", args=[slug, job.pk]),
         "approved": reverse("generation:approved", args=[slug]),
-        "credits": reverse("teams:credits", args=[slug]),
+        "credits": reverse("generation:credits", args=[slug]),
         "members": reverse("teams:members", args=[slug]),
         "profile": reverse("teams:profile"),
     }
@@ -141,7 +141,7 @@ def test_a_long_name_never_makes_a_page_scroll_sideways(
         reverse("catalog:product_list", args=[slug], query={"q": "Z" * 120}),
         reverse("catalog:product_edit", args=[slug, product.pk]),
         reverse("teams:members", args=[slug]),
-        reverse("teams:credits", args=[slug]),
+        reverse("generation:credits", args=[slug]),
         reverse("generation:job_detail", args=[slug, job.pk]),
         reverse("generation:review_detail", args=[slug, job.pk]),
         product.get_absolute_url(),

@@ -26,7 +26,7 @@ def products_page(sign_in, alice, products_url, product):
 def test_g_then_a_letter_goes_to_a_section(products_page, live_team):
     products_page.keyboard.press("g")
     products_page.keyboard.press("c")
-    products_page.wait_for_url(f"**{reverse('teams:credits', args=[live_team.slug])}")
+    products_page.wait_for_url(f"**{reverse('generation:credits', args=[live_team.slug])}")
     title = products_page.get_by_role("heading", level=1)
     assert title.inner_text() == "Credits"
     products_page.keyboard.press("g")
