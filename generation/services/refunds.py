@@ -195,7 +195,7 @@ def _context(request: RefundRequest, *, operators: bool) -> dict[str, object]:
 def _deciders() -> list[str]:
     """The addresses of those who may decide."""
     may_decide = Permission.objects.filter(
-        codename="change_refundrequest", content_type__app_label="generation"
+        codename="refund_credits", content_type__app_label="teams"
     )
     people = User.objects.filter(
         Q(is_superuser=True)
