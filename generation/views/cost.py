@@ -1,8 +1,9 @@
-"""What a launch costs a team now, what it leaves, and how long it may wait."""
+"""What a launch costs a team now, what it leaves of credits and budgets, and how long it may wait."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.timezone import now
@@ -10,23 +11,24 @@ from django.utils.timezone import now
 from catalog.keyset import capped_count
 from generation.models import Job, Pool, ProviderAccount, State
 from generation.operations import Offer, Operation, Quote
-from generation.views.rows import WAITING, typical_seconds
-from teams.access import RIGHTS, Right
+from generation.views.rows import WAITING, JobRow, typical_seconds
+from teams.budget_status import Standing, managers, outlook
 from teams.http import TeamRequest
-from teams.models import Membership
+
+_NAMED = 3
+"""Admins whom a price that cannot be paid names at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What a launch costs now, in credits, and how long it may wait."""
+class Bill:
+    """What one job costs the person who asks, in credits, and what is left after it."""
 
     quote: Quote
     available: int
-    slots: int
-    ahead: int
-    is_paused: bool
-    seconds: int
-    ask: list[str]
+    standings: Sequence[Standing]
+    """The budgets that the job counts in, the team's first."""
+    ask: Sequence[str]
+    """Who can help where it cannot be paid."""
 
     @property
     def price(self) -> int:
@@ -40,8 +42,44 @@ class Cost:
 
     @property
     def is_affordable(self) -> bool:
-        """Whether the team can pay."""
+        """Whether the team has the credits."""
         return self.after >= 0
+
+    @property
+    def refusing(self) -> Standing | None:
+        """The budget that forbids the launch."""
+        return next((entry for entry in self.standings if not entry.allows(self.price)), None)
+
+    @property
+    def passed(self) -> Standing | None:
+        """The budget that only warns, and that the launch would pass."""
+        beyond = (s for s in self.standings if s.used + self.price > s.allowed)
+        return None if self.refusing else next(beyond, None)
+
+    @property
+    def narrowest(self) -> Standing | None:
+        """The budget with the least left."""
+        return min(self.standings, key=lambda entry: entry.left, default=None)
+
+    @property
+    def budget_after(self) -> int:
+        """Credits left of the narrowest budget after the launch."""
+        return max(0, self.narrowest.left - self.price) if self.narrowest else 0
+
+    @property
+    def can_launch(self) -> bool:
+        """Whether credits and budgets allow the launch."""
+        return self.is_affordable and self.refusing is None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost(Bill):
+    """A bill, and how long the job may wait."""
+
+    slots: int
+    ahead: int
+    is_paused: bool
+    seconds: int
 
     @property
     def wait_minutes(self) -> int:
@@ -54,8 +92,7 @@ def cost_of_launch(
     request: TeamRequest, operation: Operation, offer: Offer, account: ProviderAccount
 ) -> Cost:
     """The cost of one launch, for the person who asks."""
-    quote = offer.quote()
-    available = request.team.credit_account.available
+    bill = _bill(request, offer.quote())
     pool = Pool.objects.filter(account=account, name=offer.pool).first()
     slots, ahead = 0, 0
     if pool is not None:
@@ -63,18 +100,32 @@ def cost_of_launch(
         ahead = capped_count(
             Job.objects.filter(pool=pool, state__in=[*WAITING, State.SUBMITTING, State.RUNNING])
         )
-    ask: list[str] = []
-    if available < quote.total:
-        managers = [role for role, rights in RIGHTS.items() if Right.MANAGE_TEAM in rights]
-        members = (
-            Membership.objects.filter(team=request.team, role__in=managers)
-            .exclude(user_id=request.user.pk)
-            .select_related("user")
-            .order_by("pk")[:3]
-        )
-        ask = [member.user.get_full_name() for member in members]
     paused = account.is_paused or (
         account.closed_until is not None and account.closed_until > now()
     )
-    seconds = typical_seconds(request.team, operation.name, account)
-    return Cost(quote, available, slots, ahead, paused, seconds, ask)
+    return Cost(
+        bill.quote,
+        bill.available,
+        bill.standings,
+        bill.ask,
+        slots,
+        ahead,
+        paused,
+        typical_seconds(request.team, operation.name, account),
+    )
+
+
+def bill_of_retry(request: TeamRequest, row: JobRow) -> Bill | None:
+    """What trying a job again costs the person who asks. None: it is not offered any more."""
+    return _bill(request, row.retry_quote) if row.retry_quote else None
+
+
+def _bill(request: TeamRequest, quote: Quote) -> Bill:
+    available = request.team.credit_account.available
+    standings = outlook(request.team, request.user, now())
+    bill = Bill(quote, available, standings, ())
+    if bill.can_launch:
+        return bill
+    others = [person for person in managers(request.team) if person != request.user]
+    names = [person.get_full_name() for person in others[:_NAMED]]
+    return Bill(quote, available, standings, names)

@@ -23,6 +23,7 @@ from generation import services
 from generation.figures import IN_DOUBT
 from generation.forms import ResolveForm
 from generation.models import Job, Output, State
+from generation.views.cost import bill_of_retry
 from generation.views.rows import (
     DONE,
     FAILED,
@@ -249,6 +250,7 @@ def _job_page(
             LedgerEntry.objects.filter(account__team=request.team, job=str(job.pk)).order_by("seq")
         ),
         "manages": manages,
+        "bill": bill_of_retry(request, row) if may(request.membership, Right.LAUNCH) else None,
         "may_launch": may(request.membership, Right.LAUNCH),
         "may_review": may(request.membership, Right.REVIEW),
         "form": form,

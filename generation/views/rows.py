@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -16,7 +17,8 @@ from catalog.models import Asset
 from generation.figures import IN_DOUBT
 from generation.models import Attempt, Job, JobInput, Output, Preset, ProviderAccount, State
 from generation.models.jobs import JobQuerySet
-from generation.operations import OPERATIONS, Offer, Operation
+from generation.operations import OPERATIONS, Ask, Offer, Operation, Quote
+from generation.providers.registry import configured_providers, is_offered
 from teams.models import Team
 
 _SILENCE = ("given_up", "unknown", "lost", "waited_too_long")
@@ -83,8 +85,10 @@ class JobRow:
         *,
         typical: dict[tuple[str, int], int] | None = None,
         at: datetime | None = None,
+        configured: Collection[str] = (),
     ) -> None:
         self.job = job
+        self._configured = configured
         self._typical = typical or {}
         self._at = at or now()
 
@@ -262,6 +266,14 @@ class JobRow:
         """Whether trying again with the same inputs makes sense."""
         return self.job.state in FAILED and not self.retried and self.operation is not None
 
+    @cached_property
+    def retry_quote(self) -> Quote | None:
+        """What trying again costs: today's price, whatever this job cost. None: not offered now."""
+        if not self.can_retry or self.offer is None or not is_offered(self.offer, self._configured):
+            return None
+        given = frozenset(entry.name for entry in self.job.inputs.all())
+        return self.offer.quote(Ask(self.job.options, given))
+
     @property
     def needs_decision(self) -> bool:
         """Whether a person has to say how to go on, because the launch got no answer."""
@@ -313,7 +325,8 @@ def job_rows(jobs: list[Job], team: Team) -> list[JobRow]:
     kinds = {(j.operation, j.account_id): j.account for j in jobs if j.state == State.RUNNING}
     typical = {kind: typical_seconds(team, kind[0], account) for kind, account in kinds.items()}
     at = now()
-    return [JobRow(job, typical=typical, at=at) for job in jobs]
+    configured = configured_providers() if any(j.state in FAILED for j in jobs) else ()
+    return [JobRow(job, typical=typical, at=at, configured=configured) for job in jobs]
 
 
 def typical_seconds(team: Team, operation: str, account: ProviderAccount) -> int:
