@@ -10,7 +10,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.timezone import get_current_timezone, localtime
@@ -57,8 +57,9 @@ class LedgerFilters(forms.Form):
     job = forms.CharField(label=gettext_lazy("Job"), required=False, max_length=60)
 
     def __init__(self, data: Any, *, team: Team) -> None:
-        super().__init__({name: data.get(name, "") for name in self.base_fields})
         self._team = team
+        self._asked = {name: str(data.get(name, "")) for name in self.base_fields}
+        super().__init__(self._asked)
         kinds = [("", _("All")), *KIND_WORDS.items()]
         people = [("", _("Everybody")), *self._people()]
         for name, choices in (("kind", kinds), ("by", people)):
@@ -66,13 +67,13 @@ class LedgerFilters(forms.Form):
             assert isinstance(field, forms.ChoiceField)  # noqa: S101 - as declared above
             field.choices = choices
             # Links of elsewhere may name what no choice does; that asks for everything.
-            if self.data[name] not in {str(value) for value, _label in choices}:
-                self.data[name] = ""
+            if self._asked[name] not in {str(value) for value, _label in choices}:
+                self._asked[name] = ""
 
     def _people(self) -> list[tuple[str, str]]:
         members = Membership.objects.filter(team=self._team).by_rank()[:_MEMBERS_OFFERED]
         known = [(member.user.email, member.user.get_full_name()) for member in members]
-        asked = self.data["by"]
+        asked = self._asked["by"]
         # Who left, or an operator, is not offered and can be asked for all the same.
         if "@" in asked and asked not in dict(known) and "\0" not in asked:
             known.append((asked, asked))
@@ -98,12 +99,13 @@ class LedgerFilters(forms.Form):
     @property
     def is_set(self) -> bool:
         """Whether anything is left out."""
-        return any(self.data.values())
+        return any(self._asked.values())
 
     def entries(self) -> QuerySet[LedgerEntry]:
         """The entries that are asked for, newest first. None for a form with errors."""
         account = CreditAccount.objects.get(team=self._team)
-        entries = LedgerEntry.objects.filter(account=account).order_by("-seq")
+        entries: QuerySet[LedgerEntry] = LedgerEntry.objects.filter(account=account)
+        entries = entries.order_by("-seq")
         if not self.is_valid():
             return entries.none()
         asked = self.cleaned_data
@@ -136,21 +138,23 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 def _since(
     entries: QuerySet[LedgerEntry], account: CreditAccount, moment: datetime
 ) -> QuerySet[LedgerEntry]:
-    near = LedgerEntry.objects.filter(account=account, at__gte=moment - _SKEW).order_by("at")
-    first = near.values_list("seq", flat=True).first()
+    later = LedgerEntry.objects.filter(account=account, at__gte=moment).order_by("at")
+    first = later.values_list("at", flat=True).first()
     if first is None:
         return entries.none()
-    return entries.filter(at__gte=moment, seq__gte=first)
+    near = later.filter(at__lte=first + _SKEW).aggregate(seq=Min("seq"))
+    return entries.filter(at__gte=moment, seq__gte=near["seq"])
 
 
 def _until(
     entries: QuerySet[LedgerEntry], account: CreditAccount, moment: datetime
 ) -> QuerySet[LedgerEntry]:
-    near = LedgerEntry.objects.filter(account=account, at__lt=moment + _SKEW).order_by("-at")
-    last = near.values_list("seq", flat=True).first()
+    earlier = LedgerEntry.objects.filter(account=account, at__lt=moment).order_by("-at")
+    last = earlier.values_list("at", flat=True).first()
     if last is None:
         return entries.none()
-    return entries.filter(at__lt=moment, seq__lte=last)
+    near = earlier.filter(at__gte=last - _SKEW).aggregate(seq=Max("seq"))
+    return entries.filter(at__lt=moment, seq__lte=near["seq"])
 
 
 @dataclass(frozen=True, slots=True)
