@@ -1,4 +1,7 @@
-"""Credits: when grants that end are announced, what comes back of them, when the books are added up."""
+"""Credits: when grants that end are announced, what comes back of them, when the books are added up.
+
+And the operator's own credits at the providers: when somebody is told about them.
+"""
 
 from config.env import env
 
@@ -12,3 +15,7 @@ LEDGER_CHECK_HOUR = env.int("LEDGER_CHECK_HOUR", 3)
 REFUND_WINDOW_DAYS = env.int("REFUND_WINDOW_DAYS", 14)
 #: Corrections of a balance by more credits than this wait for a second operator; 0: none does.
 ADJUSTMENT_NEEDS_TWO = env.int("ADJUSTMENT_NEEDS_TWO", 0)
+#: Credits of a provider's day that no job explains, above which operators are told by mail.
+RECONCILIATION_ALARM_CREDITS = env.int("RECONCILIATION_ALARM_CREDITS", 20)
+#: Days that a provider's balance lasts, under which operators are told by mail; 0: never.
+BALANCE_LOW_DAYS = env.int("BALANCE_LOW_DAYS", 7)

@@ -53,6 +53,12 @@ class ProviderAccount(models.Model):
     balance_remaining = models.BigIntegerField(null=True, blank=True)
     balance_total = models.BigIntegerField(null=True, blank=True)
     balance_at = models.DateTimeField(null=True, blank=True)
+    balance_low_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When operators were told that it runs low; empty once it rose again."),
+    )
     presets_synced_at = models.DateTimeField(null=True, blank=True)
     presets_due_at = models.DateTimeField(default=now)
     presets_error = models.CharField(max_length=200, blank=True)

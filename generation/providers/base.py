@@ -107,10 +107,14 @@ class PresetPage:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """The account's own credits at the provider. `total` is 0 where it is not told."""
+    """The account's own credits at the provider. `total` is 0 where it is not told.
+
+    `used` is what was spent in the provider's present period; None where it is not told.
+    """
 
     remaining: int
     total: int
+    used: int | None = None
 
 
 class Provider(Protocol):

@@ -175,6 +175,7 @@ class SellerPic(Client):
             return Balance(
                 remaining=credits_of(opened.data.get("remaining")),
                 total=credits_of(opened.data.get("total")),
+                used=_credits_if_told(opened.data.get("usage")),
             )
         except ValueError as exc:
             raise Unreachable("SellerPic sent no balance.", trace_id=opened.trace_id) from exc
@@ -303,3 +304,11 @@ class SellerPic(Client):
             for turns in (self._orders, self._reads):
                 turns.pause(pause_of(answer))
         return open_envelope(answer, paid=paid, meanings=self._meanings)
+
+
+def _credits_if_told(value: object) -> int | None:
+    """A figure that jobs do not need: one that cannot be read is as good as none."""
+    try:
+        return credits_of(value)
+    except ValueError:
+        return None
