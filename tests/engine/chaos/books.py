@@ -96,6 +96,8 @@ def read_submits(app: Sandbox) -> Books:
                 if attempt.started_at.timestamp() <= call["at"]
             ]
             attempt = begun[-1] if begun else None
+        if attempt is None and call["body"] == {} and call["task"] is None:
+            continue  # A worker was killed before the whole request was out: nothing was asked.
         if attempt is None:
             books.strangers.append(f"{call['at']} {call['path']} {call['query']}")
             continue
