@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog import limited
+from catalog.leases import LEASE, kept
 from catalog.limited import DecoderFailed, NotAPicture, Picture
 from catalog.models import Asset, Product, Upload
 from catalog.purging import storage_is_full
@@ -41,11 +39,6 @@ from teams.models import Team
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
-#: A killed worker's upload is free again after this; a living one renews its lease.
-LEASE = timedelta(seconds=10)
-_RENEW_EVERY = timedelta(seconds=2)
-#: Not renewed beyond this. A check ends long before, even when it waits for two others first.
-_LONGEST = timedelta(minutes=4)
 _RETRY = timedelta(seconds=20)
 #: A picture that ends its decoder twice will end it a third time.
 _MAX_DECODER_FAILURES = 2
@@ -68,8 +61,11 @@ def check_upload(upload_id: uuid.UUID | str) -> Asset | None:
     upload = _claim(upload_id)
     if upload is None:
         return None
+    mine = Upload.objects.filter(
+        pk=upload.pk, state=Upload.State.RECEIVED, attempts=upload.attempts
+    )
     try:
-        with _kept(upload):
+        with kept(mine, "lease_until"):
             asset = _check(upload)
     except _Refused as refused:
         refuse(upload, refused.sentence, refused.duplicate_of)
@@ -121,36 +117,6 @@ def _claim(upload_id: uuid.UUID | str) -> Upload | None:
     if not claimed:
         return None
     return Upload.objects.select_related("team", "product", "created_by").get(pk=upload_id)
-
-
-@contextmanager
-def _kept(upload: Upload) -> Iterator[None]:
-    """Renew the lease of a claimed upload from a thread of its own until the block ends."""
-    over = threading.Event()
-    keeper = threading.Thread(target=_renew, args=(upload, over), name="upload-lease", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        keeper.join()  # What is written of the upload next must not be renewed over.
-
-
-def _renew(upload: Upload, over: threading.Event) -> None:
-    """Push the lease on until `over`, or until somebody else has the upload."""
-    mine = Upload.objects.filter(
-        pk=upload.pk, state=Upload.State.RECEIVED, attempts=upload.attempts
-    )
-    until = now() + _LONGEST
-    try:
-        while not over.wait(_RENEW_EVERY.total_seconds()) and now() < until:
-            try:
-                if not mine.update(lease_until=now() + LEASE):
-                    return
-            except DatabaseError:
-                logger.warning("The lease of upload %s could not be renewed.", upload.pk)
-    finally:
-        connection.close()
 
 
 def _put_off(upload: Upload) -> None:

@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog import limited
+from catalog.leases import LEASE, kept
 from catalog.limited import DecoderFailed, NotAPicture, Picture
 from catalog.models import Asset, Product, Rendition
 from catalog.storage import (
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 
 #: What pages show: purpose to longest side in pixels. Two times what the layout needs.
 SHOWN = {"thumb": 160, "card": 512, "screen": 1600}
-#: A killed worker's renditions are begun again after this.
-_LEASE = timedelta(minutes=4)
 _RETRY = timedelta(minutes=1)
 
 
@@ -46,13 +45,14 @@ def make_renditions(asset_id: uuid.UUID | str) -> bool:
     at = now()
     claimed = Asset.objects.filter(
         pk=asset_id, renditions_at=None, renditions_due_at__lte=at
-    ).update(renditions_due_at=at + _LEASE)
+    ).update(renditions_due_at=at + LEASE)
     if not claimed:
         return False
     asset = Asset.objects.get(pk=asset_id)
+    mine = Asset.objects.filter(pk=asset.pk, renditions_at=None)
     made: list[Rendition] = []
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with kept(mine, "renditions_due_at"), tempfile.TemporaryDirectory() as folder:
             made = _shown_copies(asset, Path(folder))
     except (Missing, NotAPicture, DecoderFailed):
         logger.exception("No renditions can be made of asset %s.", asset.pk)
@@ -182,9 +182,10 @@ def store_result(
 ) -> Asset:
     """Decode a result that a provider delivered and store it; return its asset, not yet saved.
 
-    A video is an MP4 file; its first frame is decoded and stands for it. The caller saves it, adds its bytes to the team and calls `request_renditions`, all in its own
-    transaction. `key` may come with any extension or none: the file's real type decides. The same
-    key may be stored again. Raises NotAPicture, DecoderFailed, StorageError.
+    A video is an MP4 file; its first frame is decoded and stands for it. The caller saves it, adds
+    its bytes to the team and calls `request_renditions`, all in its own transaction. `key` may come
+    with any extension or none: the file's real type decides. The same key may be stored again.
+    Raises NotAPicture, DecoderFailed, StorageError.
     """
     if media == "video":
         picture = limited.inspect_video(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
-from catalog import limited
+from catalog import leases, limited, tasks
 from catalog.limited import NotAPicture
 from catalog.models import Asset, Product
 from catalog.renditions import (
@@ -25,6 +26,7 @@ from catalog.renditions import (
     picture_link,
     store_result,
 )
+from catalog.services import sweep_catalog
 from catalog.storage import (
     LocalStorage,
     Missing,
@@ -106,6 +108,56 @@ def test_a_storage_that_fails_leaves_renditions_due(
 
     with time_machine.travel(now() + timedelta(seconds=61)):
         assert make_renditions(asset.pk) is True
+
+
+def test_renditions_of_a_killed_worker_are_asked_for_again_within_half_a_minute(
+    asset: Asset, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    class Killed(BaseException):
+        """Ends the work as a SIGKILL does: nothing is written any more."""
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    asked: list[str] = []
+    monkeypatch.setattr(tasks.make_renditions, "delay", asked.append)
+    began = now()
+    with monkeypatch.context() as patch:
+        patch.setattr(limited, "make_renditions", kill)
+        with pytest.raises(Killed):
+            make_renditions(asset.pk)
+    assert make_renditions(asset.pk) is False, "the lease still runs"
+
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep_catalog(began + timedelta(seconds=28))
+        assert asked == []
+        sweep_catalog(began + timedelta(seconds=31))
+
+    assert asked == [str(asset.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_renditions_that_take_long_keep_other_workers_off(
+    asset: Asset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "_RENEW_EVERY", timedelta(milliseconds=20))
+    make = limited.make_renditions
+    tries: list[bool] = []
+
+    def slow(*args: Any) -> Any:
+        first = Asset.objects.get().renditions_due_at
+        deadline = time.monotonic() + 10
+        while Asset.objects.get().renditions_due_at <= first and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with time_machine.travel(first + timedelta(milliseconds=1)):
+            tries.append(make_renditions(asset.pk))
+        return make(*args)
+
+    monkeypatch.setattr(limited, "make_renditions", slow)
+
+    assert make_renditions(asset.pk) is True
+    assert tries == [False]
+    assert asset.renditions.count() == 3
 
 
 def test_an_original_that_is_gone_is_not_tried_for_ever(

@@ -13,8 +13,9 @@ import time_machine
 from django.test import Client
 from django.utils.timezone import now
 
-from catalog import checking, limited, tasks
-from catalog.checking import LEASE, check_upload
+from catalog import leases, limited, tasks
+from catalog.checking import check_upload
+from catalog.leases import LEASE
 from catalog.limited import DecoderFailed
 from catalog.models import Asset, Product, Upload
 from catalog.services import sweep_catalog
@@ -102,7 +103,7 @@ def test_the_upload_of_a_killed_worker_is_asked_for_again_within_half_a_minute(
 def test_a_check_that_takes_long_keeps_other_workers_off(
     received: Upload, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_RENEW_EVERY", timedelta(milliseconds=20))
+    monkeypatch.setattr(leases, "_RENEW_EVERY", timedelta(milliseconds=20))
     inspect = limited.inspect_picture
     tries: list[Asset | None] = []
 
@@ -124,7 +125,7 @@ def test_a_check_that_takes_long_keeps_other_workers_off(
 def test_a_worker_that_was_overtaken_renews_nothing(
     received: Upload, product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_RENEW_EVERY", timedelta(milliseconds=20))
+    monkeypatch.setattr(leases, "_RENEW_EVERY", timedelta(milliseconds=20))
     inspect = limited.inspect_picture
     others = now() + timedelta(seconds=5)
 
