@@ -17,7 +17,7 @@ def request_in_team(team, alice):
     request: Any = RequestFactory().get(f"/t/{team.slug}/products/")
     request.user = alice
     request.team = team
-    request.membership = Membership.objects.get(team=team, user=alice)
+    request.membership = Membership.objects.select_related("team").get(team=team, user=alice)
     request.resolver_match = resolve(request.path)
     return request
 
