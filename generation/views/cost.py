@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.utils.timezone import now
 
 from catalog.keyset import capped_count
 from generation.models import Job, Pool, ProviderAccount, State
-from generation.operations import Offer, Operation, Quote
+from generation.operations import Ask, Offer, Operation, Quote
+from generation.prices import prices_at
 from generation.views.rows import WAITING, JobRow, typical_seconds
 from teams.budget_status import Standing, managers, outlook
 from teams.http import TeamRequest
@@ -89,10 +90,15 @@ class Cost(Bill):
 
 
 def cost_of_launch(
-    request: TeamRequest, operation: Operation, offer: Offer, account: ProviderAccount
+    request: TeamRequest,
+    operation: Operation,
+    offer: Offer,
+    account: ProviderAccount,
+    given: Collection[str] = (),
 ) -> Cost:
-    """The cost of one launch, for the person who asks."""
-    bill = _bill(request, offer.quote())
+    """The cost of one launch with the inputs that are `given`, for the person who asks."""
+    ask = Ask(offer.defaults(), frozenset(given))
+    bill = _bill(request, prices_at().quote(operation.name, offer, ask))
     pool = Pool.objects.filter(account=account, name=offer.pool).first()
     slots, ahead = 0, 0
     if pool is not None:

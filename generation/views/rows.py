@@ -18,6 +18,7 @@ from generation.figures import IN_DOUBT
 from generation.models import Attempt, Job, JobInput, Output, Preset, ProviderAccount, State
 from generation.models.jobs import JobQuerySet
 from generation.operations import OPERATIONS, Ask, Offer, Operation, Quote
+from generation.prices import PriceList, prices_at
 from generation.providers.registry import configured_providers, is_offered
 from teams.models import Team
 
@@ -86,9 +87,11 @@ class JobRow:
         typical: dict[tuple[str, int], int] | None = None,
         at: datetime | None = None,
         configured: Collection[str] = (),
+        prices: PriceList | None = None,
     ) -> None:
         self.job = job
         self._configured = configured
+        self._prices = prices
         self._typical = typical or {}
         self._at = at or now()
 
@@ -269,10 +272,13 @@ class JobRow:
     @cached_property
     def retry_quote(self) -> Quote | None:
         """What trying again costs: today's price, whatever this job cost. None: not offered now."""
-        if not self.can_retry or self.offer is None or not is_offered(self.offer, self._configured):
+        offer, prices = self.offer, self._prices
+        if not self.can_retry or offer is None or prices is None:
+            return None
+        if not is_offered(offer, self._configured):
             return None
         given = frozenset(entry.name for entry in self.job.inputs.all())
-        return self.offer.quote(Ask(self.job.options, given))
+        return prices.quote(self.job.operation, offer, Ask(self.job.options, given))
 
     @property
     def needs_decision(self) -> bool:
@@ -325,8 +331,12 @@ def job_rows(jobs: list[Job], team: Team) -> list[JobRow]:
     kinds = {(j.operation, j.account_id): j.account for j in jobs if j.state == State.RUNNING}
     typical = {kind: typical_seconds(team, kind[0], account) for kind, account in kinds.items()}
     at = now()
-    configured = configured_providers() if any(j.state in FAILED for j in jobs) else ()
-    return [JobRow(job, typical=typical, at=at, configured=configured) for job in jobs]
+    if not any(job.state in FAILED for job in jobs):
+        return [JobRow(job, typical=typical, at=at) for job in jobs]
+    configured, prices = configured_providers(), prices_at(at)
+    return [
+        JobRow(job, typical=typical, at=at, configured=configured, prices=prices) for job in jobs
+    ]
 
 
 def typical_seconds(team: Team, operation: str, account: ProviderAccount) -> int:

@@ -26,8 +26,9 @@ from generation import services
 from generation.forms import LaunchForm
 from generation.models import Preset, ProviderAccount
 from generation.operations import OPERATIONS, Input, InputKind, Offer, Operation
+from generation.prices import prices_at
 from generation.providers.registry import configured_providers, current_account, offers_of
-from generation.views.cost import cost_of_launch
+from generation.views.cost import Cost, cost_of_launch
 from teams.access import Right, team_view
 from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
@@ -92,11 +93,8 @@ def studio(request: TeamRequest) -> TemplateResponse:
 def studio_cost(request: TeamRequest) -> TemplateResponse:
     """The launch bar and the plan above it, after any change of the form."""
     plan = _plan(request.GET)
-    context = {
-        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
-        "slots": [_chosen_slot(request.team, plan.account, e, request.GET) for e in plan.inputs],
-        "account": plan.account,
-    }
+    slots = [_chosen_slot(request.team, plan.account, e, request.GET) for e in plan.inputs]
+    context = {"cost": _cost(request, plan, slots), "slots": slots, "account": plan.account}
     return TemplateResponse(request, "generation/_studio_cost.html", context)
 
 
@@ -160,6 +158,7 @@ def job_create(request: TeamRequest) -> HttpResponse:
             request_key=form.cleaned_data["request_key"],
             product=photo.product if photo else None,
             inputs=chosen,
+            shown_price=form.cleaned_data["price"],
         )
     except services.LaunchRefused as refused:
         form.add_error(refused.field if refused.field in form.fields else None, refused.sentence)
@@ -182,9 +181,10 @@ def _launched(request: TeamRequest, plan: Plan) -> HttpResponse:
         here = reverse("generation:studio", args=[request.team.slug])
         return redirect(f"{here}?{urlencode({'operation': plan.operation.name, **kept})}")
     _forget_balance(request)
+    slots = [_chosen_slot(request.team, plan.account, e, request.POST) for e in plan.inputs]
     context = {
-        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
-        "slots": [_chosen_slot(request.team, plan.account, e, request.POST) for e in plan.inputs],
+        "cost": _cost(request, plan, slots),
+        "slots": slots,
         "account": plan.account,
         "request_key": uuid4(),
     }
@@ -199,12 +199,13 @@ def _refused(
     _forget_balance(request)
     if not request.htmx:
         return _page(request, plan, request.POST, form=form, status=status)
+    slots = [
+        _chosen_slot(request.team, plan.account, entry, request.POST, form=form)
+        for entry in plan.inputs
+    ]
     context = {
-        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
-        "slots": [
-            _chosen_slot(request.team, plan.account, entry, request.POST, form=form)
-            for entry in plan.inputs
-        ],
+        "cost": _cost(request, plan, slots),
+        "slots": slots,
         "account": plan.account,
         "form": form,
         "form_errors": _form_errors(form),
@@ -236,12 +237,17 @@ def _page(
         "account": plan.account,
         "slots": slots,
         "photo": photo,
-        "cost": cost_of_launch(request, plan.operation, plan.offer, plan.account),
+        "cost": _cost(request, plan, slots),
         "form": form,
         "form_errors": _form_errors(form),
         "request_key": _request_key(form),
     }
     return TemplateResponse(request, "generation/studio.html", context, status=status)
+
+
+def _cost(request: TeamRequest, plan: Plan, slots: list[Slot]) -> Cost:
+    given = [slot.input.name for slot in slots if slot.chosen]
+    return cost_of_launch(request, plan.operation, plan.offer, plan.account, given)
 
 
 def _request_key(form: LaunchForm | None) -> UUID:
@@ -254,7 +260,8 @@ def _form_errors(form: LaunchForm | None) -> list[str]:
     """Errors that belong to no visible field."""
     if form is None:
         return []
-    return [*form.non_field_errors(), *form.errors.get("request_key", [])]
+    incomplete = form.errors.get("request_key") or form.errors.get("price") or []
+    return [*form.non_field_errors(), *incomplete]
 
 
 def _items(request: TeamRequest, kind: str) -> str:
@@ -283,7 +290,8 @@ def _usual_offer(operation: Operation, configured: Collection[str]) -> Offer:
 def _priced_operations(configured: Collection[str]) -> list[tuple[Operation, int]]:
     """What the studio can do, and credits for one job of each."""
     rows = [OPERATIONS[name] for name in IN_STUDIO]
-    return [(row, _usual_offer(row, configured).quote().total) for row in rows]
+    prices = prices_at()
+    return [(row, prices.quote(row.name, _usual_offer(row, configured)).total) for row in rows]
 
 
 def _asked_input(values: QueryDict, *, pictures: bool) -> tuple[Plan, Input]:

@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
-from generation.models import Job
+from generation.models import Job, PriceRule
 from teams.budget_status import month_of
 from teams.credits import adjust
 from teams.models import Budget, BudgetPeriod, LedgerEntry, Role, Team, User
@@ -148,6 +148,19 @@ def test_trying_again_tells_todays_price_and_what_it_leaves(client, studio, mia)
     assert "Trying again holds 4 credits and leaves 96." in text_of(page)
     assert "42 of 50 left after" in text_of(page)
     assert "Try again · 4 credits" in text_of(row)
+
+
+def test_a_rule_of_the_operator_sets_both_prices(client, studio, mia):
+    job = deliver_swap(studio, job=launch_swap(studio, by=mia), delivered=0)
+    PriceRule.objects.create(percent=150, actor="o")
+    client.force_login(mia)
+
+    page = page_of(client, studio, "studio")
+    again = page_of(client, studio, "job_detail", job.pk)
+
+    assert page.context["operations"][0][1] == 6
+    assert "6 credits · 2 results · 94 left after" in text_of(page)
+    assert "Try again · 6 credits" in text_of(again)
 
 
 def test_trying_again_is_not_offered_without_the_credits(client, studio, mia):
