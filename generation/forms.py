@@ -40,6 +40,16 @@ class LaunchForm(forms.Form):
             "invalid": _("The form is incomplete. Reload the page and launch again."),
         }
     )
+    #: The price that the page showed; without it the price of the moment is taken.
+    price = forms.IntegerField(
+        required=False,
+        min_value=0,
+        localize=False,
+        error_messages={
+            "invalid": _("The form is incomplete. Reload the page and launch again."),
+            "min_value": _("The form is incomplete. Reload the page and launch again."),
+        },
+    )
 
     def __init__(
         self, data: Any = None, *, team: Team, inputs: Sequence[Input], account: ProviderAccount
@@ -103,6 +113,16 @@ class DecisionForm(forms.Form):
                 "comment", _("Say what should change: pick a reason or write a comment.")
             )
         return cleaned
+
+
+class RefundForm(forms.Form):
+    """Why a team wants the credits of a result back."""
+
+    reason = forms.CharField(
+        label=_("What is wrong with it?"),
+        max_length=300,
+        error_messages={"required": _("Say what is wrong with the result.")},
+    )
 
 
 class ResolveForm(forms.Form):

@@ -10,6 +10,7 @@ from generation.views import (
     products,
     pulse,
     queue,
+    refunds,
     review,
     studio,
 )
@@ -39,6 +40,7 @@ in_team = [
     path("results/<uuid:output_id>/download", approved.output_download, name="output_download"),
     path("results/<uuid:output_id>/withdraw", approved.output_withdraw, name="output_withdraw"),
     path("results/<uuid:output_id>/recover", queue.output_recover, name="output_recover"),
+    path("results/<uuid:output_id>/credits-back", refunds.refund_ask, name="output_refund"),
     path("approved/", approved.approved, name="approved"),
     path("credits/", credits_page.credits_page, name="credits"),
     path("credits/ledger/", ledger.credits_ledger, name="credits_ledger"),

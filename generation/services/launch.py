@@ -10,16 +10,36 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from catalog.models import Asset, Product
 from generation.models import Job, JobInput, Output, Pool, Preset
 from generation.operations import OPERATIONS, Ask, Offer
 from generation.preflight import LaunchRefused, check_inputs, check_options, check_together
+from generation.prices import prices_at
 from generation.providers.registry import current_account, offers_of
 from generation.tasks import send_wake_hint
 from generation.transitions import record_event
 from teams.credits import BudgetExceeded, hold
 from teams.models import Team, User
+
+
+class PriceChanged(LaunchRefused):
+    """The job costs something else than the page said; nothing was written."""
+
+    def __init__(self, *, shown: int, price: int) -> None:
+        words = {"shown": shown, "price": price}
+        super().__init__(
+            ngettext(
+                "The price has changed: this costs %(price)d credit now, not %(shown)d. Nothing "
+                "was started. Launch again to pay that.",
+                "The price has changed: this costs %(price)d credits now, not %(shown)d. Nothing "
+                "was started. Launch again to pay that.",
+                price,
+            )
+            % words
+        )
+        self.price = price
 
 
 def launch_job(
@@ -34,11 +54,13 @@ def launch_job(
     options: Mapping[str, Any] | None = None,
     retry_of: Job | None = None,
     is_batch: bool = False,
+    shown_price: int | None = None,
 ) -> Job:
     """Record a job, hold its credits and wake the engine once both are committed.
 
     `offer` names one provider's way of doing it; "" is the first that can be launched now. The same
-    `request_key` returns the job that it launched the first time. Raises LaunchRefused, also for a
+    `request_key` returns the job that it launched the first time. `shown_price` are the credits that
+    the person was told; at another price nothing is started. Raises LaunchRefused, also for a
     budget that forbids it, or InsufficientCredits when the team cannot pay; either leaves nothing
     behind.
     """
@@ -53,7 +75,9 @@ def launch_job(
     check_inputs(team, product, account, chosen, inputs)
     check_together(chosen, inputs, settled)
     _check_room(team)
-    quote = chosen.quote(Ask(settled, frozenset(inputs)))
+    quote = prices_at().quote(operation, chosen, Ask(settled, frozenset(inputs)))
+    if shown_price is not None and shown_price != quote.total:
+        raise PriceChanged(shown=shown_price, price=quote.total)
     pool = Pool.objects.get(account=account, name=chosen.pool)
     with transaction.atomic():
         job, is_new = Job.objects.get_or_create(
@@ -83,10 +107,11 @@ def launch_job(
     return job
 
 
-def retry_job(*, job: Job, by: User, request_key: uuid.UUID) -> Job:
+def retry_job(*, job: Job, by: User, request_key: uuid.UUID, shown_price: int | None = None) -> Job:
     """Launch a finished job's inputs again, as a job of its own with its own hold.
 
-    Raises what `launch_job` raises, and LaunchRefused while the job is unfinished.
+    `shown_price` is as in `launch_job`. Raises what that raises, and LaunchRefused while the job is
+    unfinished.
     """
     if not job.is_finished:
         raise LaunchRefused(_("This job is still under way. Try again once it has ended."))
@@ -106,6 +131,7 @@ def retry_job(*, job: Job, by: User, request_key: uuid.UUID) -> Job:
         inputs=inputs,
         options=job.options,
         retry_of=job,
+        shown_price=shown_price,
     )
 
 

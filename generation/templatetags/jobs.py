@@ -7,12 +7,14 @@ from datetime import datetime
 from django import template
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.storage import storage
 from generation.engine.breaker import closed_accounts
-from generation.models import Decision, Output, Preset
+from generation.models import Decision, Job, Output, Preset, RefundRequest
 from generation.providers.registry import LABELS, is_current
+from generation.services.refunds import may_ask
 from teams.models import Team
 from teams.templatetags.ui import icon
 
@@ -50,6 +52,21 @@ def closed_providers(team: Team) -> list[tuple[str, bool]]:
 def undo_address(team_slug: str, decision: Decision) -> str:
     """Where a decision is taken back."""
     return reverse("generation:output_undo", args=[team_slug, decision.output_id])
+
+
+@register.simple_tag
+def refund_cases(job: Job, may_launch: bool) -> list[tuple[Output, RefundRequest | None]]:
+    """The results whose credits were asked back, or can be by this reader now, with the request.
+
+    Needs `outputs` prefetched with `refund_request`.
+    """
+    at = now()
+    cases = []
+    for output in job.outputs.all():
+        asked = getattr(output, "refund_request", None)
+        if asked or (may_launch and may_ask(output, job, at)):
+            cases.append((output, asked))
+    return cases
 
 
 @register.filter

@@ -186,8 +186,14 @@ def job_retry(request: TeamRequest, job_id: UUID) -> HttpResponse:
         return _after_change(
             request, job_id, _("Too many launches in a short time. Wait a minute."), tone="negative"
         )
+    shown = request.POST.get("price", "")
     try:
-        services.retry_job(job=job, by=request.user, request_key=uuid5(job.pk, "retry"))
+        services.retry_job(
+            job=job,
+            by=request.user,
+            request_key=uuid5(job.pk, "retry"),
+            shown_price=int(shown) if shown.isdecimal() and len(shown) < 10 else None,
+        )
     except (services.LaunchRefused, InsufficientCredits) as refused:
         return _after_change(request, job_id, str(refused), tone="negative")
     return _after_change(request, job_id, _("1 job started."))
@@ -263,7 +269,10 @@ def _job_page(
 def _job(team: Team, job_id: UUID) -> Job:
     return get_object_or_404(
         jobs_for_rows(team).prefetch_related(
-            Prefetch("outputs", Output.objects.select_related("asset", "decided_by")),
+            Prefetch(
+                "outputs",
+                Output.objects.select_related("asset", "decided_by", "refund_request__asked_by"),
+            ),
             "outputs__asset__renditions",
         ),
         pk=job_id,

@@ -140,7 +140,10 @@ class Room:
 def reviewable(team: Team) -> JobQuerySet:
     """Jobs with the pictures of their results."""
     jobs: JobQuerySet = jobs_for_rows(team).prefetch_related(
-        Prefetch("outputs", Output.objects.select_related("asset", "decided_by", "job")),
+        Prefetch(
+            "outputs",
+            Output.objects.select_related("asset", "decided_by", "job", "refund_request__asked_by"),
+        ),
         "outputs__asset__renditions",
     )
     return jobs

@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from generation.operations import OPERATIONS, Offer, Option, OptionKind
+from generation.operations import OPERATIONS, Offer, Option, OptionKind, Quote
+from generation.prices import prices_at
 from generation.providers.registry import LABELS, configured_providers, is_offered
 
 
@@ -23,16 +24,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the table."""
-        configured = configured_providers()
+        configured, prices = configured_providers(), prices_at()
         for operation in OPERATIONS.values():
             if options["operation"] in (None, operation.name):
                 self.stdout.write(f"{operation.name}: {operation.label}. {operation.description}")
                 for offer in operation.offers:
-                    self._tell(offer, configured)
+                    quote = prices.quote(operation.name, offer)
+                    self._tell(offer, quote, configured)
                 self.stdout.write("")
 
-    def _tell(self, offer: Offer, configured: Collection[str]) -> None:
-        quote = offer.quote()
+    def _tell(self, offer: Offer, quote: Quote, configured: Collection[str]) -> None:
         marks = "" if offer.is_confirmed else ", unconfirmed"
         marks += "" if is_offered(offer, configured) else ", not offered now"
         self.stdout.write(
