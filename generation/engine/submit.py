@@ -18,6 +18,7 @@ from generation.engine.context import PATIENCE, Context, logger
 from generation.engine.faults import MOST_TRIES, may_be_its_own, pause_after, tried_too_often
 from generation.engine.links import links_or_data
 from generation.engine.pace import first_poll_at
+from generation.engine.sweep import adopt_known_tasks
 from generation.engine.timing import seconds
 from generation.models import Attempt, Job, JobInput, ProviderFile, State
 from generation.providers.base import Order, Submitted
@@ -160,8 +161,9 @@ def _accept(claimed: Claimed, taken: Submitted, now: datetime, poll_at: datetime
     }
     if advance(job, State.SUBMITTING, State.RUNNING, at=now, trace_id=taken.trace_id, **changes):
         return
-    # The lease ran out first. The id stands on the attempt; the sweep takes the job on from there.
+    # The lease ran out first. At once, before anybody has a job sent again whose task is known.
     logger.warning("The answer for %s came after its lease was over.", job.pk)
+    adopt_known_tasks(now, job.pk)
 
 
 def _put_back(claimed: Claimed, failure: NotTaken, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
@@ -25,7 +26,7 @@ def sweep_jobs(now: datetime, timing: Timing) -> None:
     """One round of every rule that follows from time alone. A row that fails stops no other."""
     _requeue_abandoned_preparations(now)
     _doubt_abandoned_submits(now)
-    _adopt_known_tasks(now)
+    adopt_known_tasks(now)
     _settle_unknown(now, timing)
     _end_silent(now, timing)
     _return_old_holds(now, timing)
@@ -42,41 +43,11 @@ def void_leases(now: datetime) -> None:
         Job.objects.move(job, job.state, lease_until=now)
 
 
-def _requeue_abandoned_preparations(now: datetime) -> None:
-    def requeue(job: Job) -> None:
-        advance(job, State.PREPARING, State.QUEUED, at=now, lease_until=None, due_at=now)
-
-    _each(Job.objects.unfinished().filter(state=State.PREPARING, lease_until__lte=now), requeue)
-
-
-def _doubt_abandoned_submits(now: datetime) -> None:
-    """The process that sent it died, or hung beyond every time-out: the POST may have been taken."""
-    why = _("The answer was lost when the worker stopped.")
-
-    def doubt(job: Job) -> None:
-        moved = advance(
-            job,
-            State.SUBMITTING,
-            State.UNKNOWN,
-            at=now,
-            note=why,
-            lease_until=None,
-            due_at=now + seconds(job.pool.max_task_seconds),
-            error=why,
-        )
-        if moved:
-            Attempt.objects.filter(
-                job=job, number=job.attempt_count, outcome=Attempt.Outcome.STARTED
-            ).update(outcome=Attempt.Outcome.UNKNOWN, error=why, ended_at=now)
-
-    _each(Job.objects.unfinished().filter(state=State.SUBMITTING, lease_until__lte=now), doubt)
-
-
-def _adopt_known_tasks(now: datetime) -> None:
+def adopt_known_tasks(now: datetime, only: UUID | None = None) -> None:
     """A late answer wrote its task id on the attempt: the task is polled after all.
 
-    That saves a job that is to be sent once more its second task. An id that another job has is
-    nobody's proof; such a job stays as it is.
+    That saves a job that is to be sent once more its second task, of all jobs or of `only` that
+    one. An id that another job has is nobody's proof; such a job stays as it is.
     """
     # A job whose task failed for free waits for another one, too; that task is told from a late one
     # by its error.
@@ -112,7 +83,37 @@ def _adopt_known_tasks(now: datetime) -> None:
         if moved:  # What was suspected when it was to be sent once more.
             Attempt.objects.filter(job=job, number=job.attempt_count).update(suspected_cost=0)
 
-    _each(known, adopt)
+    _each(known if only is None else known.filter(pk=only), adopt)
+
+
+def _requeue_abandoned_preparations(now: datetime) -> None:
+    def requeue(job: Job) -> None:
+        advance(job, State.PREPARING, State.QUEUED, at=now, lease_until=None, due_at=now)
+
+    _each(Job.objects.unfinished().filter(state=State.PREPARING, lease_until__lte=now), requeue)
+
+
+def _doubt_abandoned_submits(now: datetime) -> None:
+    """The process that sent it died, or hung beyond every time-out: the POST may have been taken."""
+    why = _("The answer was lost when the worker stopped.")
+
+    def doubt(job: Job) -> None:
+        moved = advance(
+            job,
+            State.SUBMITTING,
+            State.UNKNOWN,
+            at=now,
+            note=why,
+            lease_until=None,
+            due_at=now + seconds(job.pool.max_task_seconds),
+            error=why,
+        )
+        if moved:
+            Attempt.objects.filter(
+                job=job, number=job.attempt_count, outcome=Attempt.Outcome.STARTED
+            ).update(outcome=Attempt.Outcome.UNKNOWN, error=why, ended_at=now)
+
+    _each(Job.objects.unfinished().filter(state=State.SUBMITTING, lease_until__lte=now), doubt)
 
 
 def _settle_unknown(now: datetime, timing: Timing) -> None:

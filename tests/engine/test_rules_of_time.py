@@ -15,7 +15,7 @@ from generation.engine.timing import Timing
 from generation.models import Attempt, Job, JobInput, Pool, Preset, ProviderAccount, ProviderFile
 from generation.providers.base import ItemState, RemoteItem, Submitted, TaskStatus
 from generation.providers.errors import AccountClosed, Busy, OutcomeUnknown, Refused, Unreachable
-from generation.services import cancel_job, resolve_unknown
+from generation.services import JobMoved, cancel_job, resolve_unknown
 from generation.transitions import advance
 from tests.engine.conftest import spent
 from tests.factories import launch_swap, make_photo, make_presets, make_product, make_team, owner_of
@@ -128,9 +128,35 @@ def test_an_answer_after_the_lease_still_finds_its_job(team, photo):
     record_outcome(claimed, Submitted("900", "trace"), now())
     assert Attempt.objects.get(job=job).remote_id == "900"
 
-    sweep_jobs(now(), TIMING)
     job.refresh_from_db()
     assert (job.state, job.remote_id, job.slot) == ("running", "900", 0)
+
+
+def test_a_job_whose_answer_came_late_is_not_sent_again_on_request(team, photo):
+    job = launch_swap(team, photo=photo)
+    claimed = claim(make_ready(job))
+    sweep_jobs(now() + timedelta(seconds=131), TIMING)
+    record_outcome(claimed, Submitted("900"), now())
+
+    with pytest.raises(JobMoved):
+        resolve_unknown(job=job, by=owner_of(team), action="run_again")
+
+    assert claim_to_submit(now(), TIMING) == []
+    assert job.attempts.get().suspected_cost == 0
+
+
+def test_a_late_answer_of_a_job_that_waits_to_be_sent_again_saves_the_second_task(team, photo):
+    job = launch_swap(team, photo=photo)
+    claimed = claim(make_ready(job))
+    sweep_jobs(now() + timedelta(seconds=131), TIMING)
+    resolve_unknown(job=job, by=owner_of(team), action="run_again")
+
+    record_outcome(claimed, Submitted("900"), now())
+
+    assert claim_to_submit(now(), TIMING) == []
+    job.refresh_from_db()
+    assert (job.state, job.remote_id, job.attempt_count) == ("lost", "900", 1)
+    assert job.attempts.get().suspected_cost == 0
 
 
 def test_a_late_answer_for_a_job_without_its_slot_makes_it_lost_and_pollable(team, photo):
@@ -143,7 +169,6 @@ def test_a_late_answer_for_a_job_without_its_slot_makes_it_lost_and_pollable(tea
     assert (job.state, job.slot) == ("unknown", None)
 
     record_outcome(claimed, Submitted("900"), now())
-    sweep_jobs(now(), TIMING)
 
     job.refresh_from_db()
     assert (job.state, job.remote_id) == ("lost", "900")
