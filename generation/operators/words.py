@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from generation.models import ProviderAccount
-from generation.providers.keys import SETTINGS, KeyFrom, can_store
+from generation.providers.keys import SETTINGS, KeyFrom, can_store, environment_key, live_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,9 @@ def key_facts(
             hint = _("Put the secret back that it was stored with, or write the key again.")
         case KeyFrom.NOWHERE:
             tone, sentence = "bad", _("None.")
-    if not hint and not account.is_sandbox and not can_store():
+    if account.base_url != live_address(account.provider) and not account.is_sandbox:
+        sentence, hint = _at_former_address(account, sentence, hint)
+    elif not hint and not account.is_sandbox and not can_store():
         hint = _(
             "Set %(variable)s, or set PROVIDER_KEY_SECRETS so that keys can be written here."
         ) % {"variable": variable}
@@ -156,6 +158,21 @@ def key_facts(
         sentence = f"{sentence} {answer}"
     has_any = source not in (KeyFrom.NOWHERE, KeyFrom.UNREADABLE)
     return KeyFacts(tone, sentence, hint, has_any, has_stored, may_write)
+
+
+def _at_former_address(account: ProviderAccount, sentence: str, hint: str) -> tuple[str, str]:
+    """The words about the key of an address that the settings do not name any more."""
+    variable = {"variable": SETTINGS[account.provider]}
+    if environment_key(account.provider):
+        not_sent = _("The one in %(variable)s is not sent to this address.") % variable
+        sentence = f"{sentence} {not_sent}"
+    if hint:
+        return sentence, hint
+    if not can_store():
+        return sentence, _("Set PROVIDER_KEY_SECRETS so that a key for it can be written here.")
+    if not account.encrypted_key:
+        return sentence, _("Write one here, if jobs that were sent there are to be finished.")
+    return sentence, ""
 
 
 def _answer_to_key(

@@ -229,6 +229,26 @@ def test_a_stored_key_is_removed(client, read, live):
     assert do(client, live, "remove-key") == ["There was no stored key."]
 
 
+def test_the_key_of_the_environment_is_said_not_to_be_sent_to_a_former_address(
+    read, live, settings
+):
+    read()
+    settings.SELLERPIC_API_KEY = "sp-environment-0123456789"
+    settings.SELLERPIC_BASE_URL = "https://api.example.com"
+
+    text = read()
+    assert text.count("From the environment (SELLERPIC_API_KEY).") == 1
+    assert (
+        "None. The one in SELLERPIC_API_KEY is not sent to this address. "
+        "Write one here, if jobs that were sent there are to be finished."
+    ) in text
+
+    settings.PROVIDER_KEY_SECRETS = []
+    text = read()
+    assert "Set PROVIDER_KEY_SECRETS so that a key for it can be written here." in text
+    assert "Set SELLERPIC_API_KEY" not in text
+
+
 # --- Balance ----------------------------------------------------------------------------------
 
 
