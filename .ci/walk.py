@@ -1,12 +1,15 @@
 """One person's way through the product, in Chromium.
 
 Signs in, makes a product, uploads a photo of a person, swaps the model, watches the queue while the
-worker is killed, approves one of the two results, downloads it, reads the ledger, and grants credits
-in the admin.
+worker is killed, approves one of the two results, downloads it, reads the ledger, sets up two-step
+sign-in on the way into the admin, and grants credits there.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
 import re
 import shutil
@@ -64,6 +67,7 @@ class Walk:
         self.review()
         self.download_approved()
         self.read_ledger()
+        self.set_up_second_step()
         self.grant_credits()
 
     def go(self, path: str) -> None:
@@ -190,6 +194,24 @@ class Walk:
         expect(page.locator(".stats")).to_contain_text("196")
         self.keep("credits")
 
+    def set_up_second_step(self) -> None:
+        """The admin asks for it: the password once more, the secret into an app, the first code."""
+        page = self.page
+        self.go("/admin/teams/team/")
+        page.get_by_label("Password", exact=True).fill(self.running.password())
+        page.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Set up two-step sign-in")
+        drawn = page.locator("img.qr").evaluate("picture => picture.decode().then(() => true)")
+        assert drawn, "The QR code is not shown."
+        page.get_by_label("Type the code that the app shows now").fill(
+            code_of(page.locator("#totp-secret").inner_text())
+        )
+        page.get_by_role("button", name="Switch on").click()
+        expect(page.locator(".codes li")).to_have_count(10)
+        self.keep("recovery-codes")
+        page.get_by_role("link", name="I have kept them, go on").click()
+        expect(page).to_have_url(re.compile(r"/admin/teams/team/$"))
+
     def grant_credits(self) -> None:
         """The operator grants 100 more in the admin: form, preview, confirmation."""
         page = self.page
@@ -204,6 +226,16 @@ class Walk:
         self.go("/t/demo/credits/")
         expect(page.locator(".stats")).to_contain_text("296")
         expect(page.locator("table.ledger tbody tr").nth(0)).to_contain_text("Invoice 2024-17")
+
+
+def code_of(secret: str) -> str:
+    """What an authenticator app with this secret shows now (RFC 6238: SHA-1, 30 s, 6 digits)."""
+    counter = int(time.time() // 30).to_bytes(8, "big")
+    key = base64.b32decode(secret.replace(" ", ""))
+    digest = hmac.new(key, counter, hashlib.sha1).digest()
+    start = digest[-1] & 0x0F
+    number = int.from_bytes(digest[start : start + 4], "big") & 0x7FFFFFFF
+    return f"{number % 10**6:06d}"
 
 
 def is_picture(path: Path) -> bool:

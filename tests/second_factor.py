@@ -19,12 +19,12 @@ from teams.models import User
 def code_for(secret: str, *, later: int = 0) -> str:
     """What an app with this secret shows now, or `later` half minutes from now."""
     counter = int(time.time()) // 30 + later
-    return auth.format_hotp_value(auth.hotp_value(secret, counter))
+    return str(auth.format_hotp_value(auth.hotp_value(secret, counter)))
 
 
 def set_up(user: User) -> str:
     """Give the person an app and recovery codes; returns the app's secret."""
-    secret = auth.generate_totp_secret()
+    secret = str(auth.generate_totp_secret())
     auth.TOTP.activate(user, secret)
     RecoveryCodes.activate(user)
     return secret

@@ -45,7 +45,7 @@ def login(request: HttpRequest, extra_context: object = None) -> HttpResponse:
 
 
 admin.site.has_permission = has_permission  # type: ignore[method-assign]
-admin.site.login = login  # type: ignore[method-assign, assignment]
+admin.site.login = login  # type: ignore[method-assign]
 admin.site.site_header = gettext_lazy("Diptych administration")
 admin.site.site_title = gettext_lazy("Diptych")
 admin.site.index_title = gettext_lazy("Operator's pages")

@@ -55,7 +55,7 @@ TEAM: dict[str, tuple[str, Right]] = {
     "teams:credits_budgets": ("GET", Right.SEE_MONEY),
     "teams:credits_budgets_save": ("POST", Right.MANAGE_BUDGETS),
     "teams:credits_notice_dismiss": ("POST", Right.SEE_MONEY),
-    "teams:credits_request_create": ("POST", Right.SEE_MONEY),
+    "teams:credits_request_create": ("POST", Right.LAUNCH),
     "teams:credits_request_decide": ("POST", Right.MANAGE_BUDGETS),
     "teams:credits_request_withdraw": ("POST", Right.SEE_MONEY),
     "teams:credits_requests": ("GET", Right.SEE_MONEY),

@@ -91,9 +91,9 @@ class World:
         leaver = add_member(self.team, Role.VIEWER)
         stranger = make_user("stranger@example.com")
         make_team("Elsewhere", owner=stranger)
-        self.clients = {role: Client() for role in self.people}
-        for role, person in self.people.items():
-            self.clients[role].force_login(person)
+        self.clients: dict[str, Client] = {role: Client() for role in self.people}
+        for who, person in self.people.items():
+            self.clients[who].force_login(person)
         self.clients["stranger"] = Client()
         self.clients["stranger"].force_login(stranger)
         self.clients["nobody"] = Client()
@@ -237,13 +237,13 @@ class Office:
         Invitation.objects.create(
             team=self.team, email="x@example.com", secret_hash="x", expires_at=now()
         )
-        Upload.objects.create(
-            team=self.team, product=job.product, name="a.jpg", bytes=9, key="a", created_by=person
-        )
         record(team=self.team, actor=person, action="team.changed")
         Attempt.objects.get_or_create(job=job, number=9, defaults={"started_at": now()})
         assert job.product
         assert job.product.primary_photo
+        Upload.objects.create(
+            team=self.team, product=job.product, name="a.jpg", bytes=9, key="a", created_by=person
+        )
         self.rows = {
             "auth_group": Group.objects.create(name="Bookkeepers").pk,
             "catalog_asset": job.product.primary_photo.pk,
