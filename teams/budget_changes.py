@@ -143,7 +143,7 @@ def _create(team: Team, member: User | None, wish: Limits, by: User, at: datetim
         team=team,
         actor=by,
         action="budget.set",
-        subject=_whose(member),
+        subject=member.email if member else team.name,
         limit=wish.limit,
         warn_at=wish.warn_at,
         is_hard=wish.is_hard,
@@ -168,7 +168,7 @@ def _change(
         team=team,
         actor=by,
         action="budget.changed",
-        subject=_whose(member),
+        subject=member.email if member else team.name,
         limit=wish.limit,
         warn_at=wish.warn_at,
         is_hard=wish.is_hard,
@@ -186,7 +186,7 @@ def _remove(budget: Budget, team: Team, member: User | None, by: User) -> bool:
         team=team,
         actor=by,
         action="budget.removed",
-        subject=_whose(member),
+        subject=member.email if member else team.name,
         former_limit=budget.limit,
     )
     return True
@@ -204,7 +204,3 @@ def _month(budget: Budget, starts: date) -> BudgetPeriod:
         [BudgetPeriod(budget=budget, starts=starts)], ignore_conflicts=True
     )
     return BudgetPeriod.objects.select_for_update().get(budget=budget, starts=starts)
-
-
-def _whose(member: User | None) -> str:
-    return member.email if member else "team"

@@ -28,6 +28,13 @@ ACTIONS: dict[str, str | Promise] = {
     "member.removed": gettext_lazy("Member removed"),
     "member.left": gettext_lazy("Left the team"),
     "credits.granted": gettext_lazy("Credits granted"),
+    "budget.set": gettext_lazy("Budget set"),
+    "budget.changed": gettext_lazy("Budget changed"),
+    "budget.removed": gettext_lazy("Budget removed"),
+    "request.made": gettext_lazy("Credits asked for"),
+    "request.approved": gettext_lazy("Request for credits approved"),
+    "request.declined": gettext_lazy("Request for credits declined"),
+    "request.withdrawn": gettext_lazy("Request for credits withdrawn"),
     "job.resolved": gettext_lazy("Job in doubt decided"),
 }
 

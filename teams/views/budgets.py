@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -18,9 +17,16 @@ from django.views.decorators.http import require_GET, require_POST
 from teams.access import Right, may, team_view
 from teams.budget_changes import BudgetRefused, set_budgets
 from teams.budget_forms import BudgetForm
-from teams.budget_status import Standing, month_of, next_month, standings, used_by_person
+from teams.budget_status import (
+    Standing,
+    managers,
+    month_of,
+    next_month,
+    standings,
+    used_by_person,
+)
 from teams.http import TeamRequest
-from teams.models import Membership, User
+from teams.models import User
 
 #: Dismissed notices that a session remembers: more than two months bring.
 NOTICES_KEPT = 40
@@ -72,8 +78,9 @@ def credits_notice_dismiss(request: TeamRequest) -> HttpResponse:
     if key and key not in kept:
         request.session["dismissed_notices"] = [*kept, key][-NOTICES_KEPT:]
     here = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(here, allowed_hosts={request.get_host()})
-    return redirect(here if is_ours else "generation:credits", *([] if is_ours else [request.team.slug]))
+    if url_has_allowed_host_and_scheme(here, allowed_hosts={request.get_host()}):
+        return redirect(here)
+    return redirect("teams:credits_budgets", request.team.slug)
 
 
 def _rows(request: TeamRequest, *, posted: bool = False) -> list[Row]:
@@ -115,11 +122,6 @@ def _page(request: TeamRequest, rows: list[Row], *, status: int = 200) -> HttpRe
         "starts": starts,
         "ends": next_month(starts),
         "has_errors": any(row.form.errors for row in rows if row.form and row.form.is_bound),
-        "told": _told(request.team.memberships.by_rank()),
+        "told": managers(request.team),
     }
     return TemplateResponse(request, "teams/budgets.html", context, status=status)
-
-
-def _told(memberships: Iterable[Membership]) -> list[User]:
-    """Who gets a mail at each mark."""
-    return [m.user for m in memberships if m.user.is_active and may(m, Right.MANAGE_BUDGETS)]

@@ -45,7 +45,7 @@ def credits_requests(request: TeamRequest) -> HttpResponse:
 
 
 @require_POST
-@team_view(Right.SEE_MONEY)
+@team_view(Right.LAUNCH)
 def credits_request_create(request: TeamRequest) -> HttpResponse:
     """Ask the admins; whoever is one asks the operator."""
     form = RequestForm(request.POST)
@@ -152,7 +152,8 @@ def _page(
         "waiting": [
             asked for asked in open_ if not decides or asked.addressee == Addressee.OPERATOR
         ],
-        "may_ask": not any(asked.asked_by_id == request.user.pk for asked in open_),
+        "may_ask": may(request.membership, Right.LAUNCH)
+        and not any(asked.asked_by_id == request.user.pk for asked in open_),
         "decided": decided,
         "people": Membership.objects.names_in(team, {asked.decided_by for asked in decided}),
         "deciders": [] if decides else managers(team),

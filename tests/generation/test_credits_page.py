@@ -146,8 +146,8 @@ def test_shows_the_budgets_of_the_team_and_of_the_person(client, alice, history)
 
     text = text_of(client.get(PAGE).content)
 
-    assert "Budget for June 90 of 100 (90 %) 10 left" in text
-    assert "Your budget for June 10 of 10 (100 %) Used up" in text
+    assert "Budget for June 90 of 100 credits (90 %) 10 left" in text
+    assert "Your budget for June 10 of 10 credits (100 %) Used up" in text
     assert "7,777" not in text
 
 

@@ -26,7 +26,7 @@ def mia(team: Team) -> User:
 
 def values(alice: User, mia: User, **changes: str) -> dict[str, str]:
     """The form as the page shows it without any budget, with some fields changed."""
-    form = {}
+    form: dict[str, str] = {}
     for prefix in ("team", f"member{alice.pk}", f"member{mia.pk}"):
         form |= {f"{prefix}-limit": "", f"{prefix}-warn_at": "80", f"{prefix}-is_hard": "on"}
     return {**form, **changes}
@@ -90,8 +90,8 @@ def test_the_page_shows_this_month_in_words(client, team, mia, alice):
     html = client.get(PAGE).content.decode()
 
     assert "What November may cost. The next month begins on 1 Dec 2026, UTC time." in html
-    assert "170 of 1,000 (17 %)" in html
-    assert "170 of 200 (85 %)" in html
+    assert "170 of 1,000 credits (17 %)" in html
+    assert "170 of 200 credits (85 %)" in html
     assert '<span class="badge badge--warning">30 left</span>' in html
     assert '<progress class="progress progress--warning" max="100" value="85"' in html
     assert "Alice Archer, and the member whose budget it is." in html
@@ -109,7 +109,7 @@ def test_a_member_sees_their_own_budget_and_the_teams(client, team, mia, alice):
     html = client.get(PAGE).content.decode()
 
     assert "Your budget" in html
-    assert "0 of 200 (0 %)" in html
+    assert "0 of 200 credits (0 %)" in html
     assert "It only warns: launches go on." in html
     assert "of 77" not in html
     assert "<form class=" not in html.partition("<main")[2]

@@ -111,17 +111,17 @@ def test_credits_that_the_operator_gave_back_leave_the_month_of_the_hold(team, m
 @pytest.mark.parametrize(
     ("_case", "zone", "moment", "expected"),
     [
-        ("UTC before midnight", "UTC", (2026, 11, 30, 23, 59), date(2026, 11, 1)),
-        ("UTC at midnight", "UTC", (2026, 12, 1, 0, 0), date(2026, 12, 1)),
-        ("Zurich in winter is an hour ahead", "Europe/Zurich", (2026, 11, 30, 23, 0), "2026-12-01"),
-        ("and a minute before", "Europe/Zurich", (2026, 11, 30, 22, 59), "2026-11-01"),
-        ("Zurich in summer is two ahead", "Europe/Zurich", (2026, 7, 31, 22, 0), "2026-08-01"),
-        ("and a minute before", "Europe/Zurich", (2026, 7, 31, 21, 59), "2026-07-01"),
-        ("the month of the change itself", "Europe/Zurich", (2026, 3, 31, 22, 0), "2026-04-01"),
-        ("its beginning was still winter", "Europe/Zurich", (2026, 2, 28, 23, 0), "2026-03-01"),
-        ("New York is behind", "America/New_York", (2026, 11, 1, 3, 59), "2026-10-01"),
-        ("and has its own change", "America/New_York", (2026, 11, 1, 4, 0), "2026-11-01"),
-        ("a zone nobody knows", "Mars/Olympus", (2026, 12, 1, 0, 0), "2026-12-01"),
+        ("UTC before midnight", "UTC", "2026-11-30T23:59Z", "2026-11-01"),
+        ("UTC at midnight", "UTC", "2026-12-01T00:00Z", "2026-12-01"),
+        ("Zurich in winter is an hour ahead", "Europe/Zurich", "2026-11-30T23:00Z", "2026-12-01"),
+        ("and a minute before", "Europe/Zurich", "2026-11-30T22:59Z", "2026-11-01"),
+        ("Zurich in summer is two ahead", "Europe/Zurich", "2026-07-31T22:00Z", "2026-08-01"),
+        ("and a minute before", "Europe/Zurich", "2026-07-31T21:59Z", "2026-07-01"),
+        ("the month of the change itself", "Europe/Zurich", "2026-03-31T22:00Z", "2026-04-01"),
+        ("its beginning was still winter", "Europe/Zurich", "2026-02-28T23:00Z", "2026-03-01"),
+        ("New York is behind", "America/New_York", "2026-11-01T03:59Z", "2026-10-01"),
+        ("and has its own change", "America/New_York", "2026-11-01T04:00Z", "2026-11-01"),
+        ("a zone nobody knows", "Mars/Olympus", "2026-12-01T00:00Z", "2026-12-01"),
     ],
 )
 def test_a_month_is_that_of_the_teams_zone(_case, zone, moment, expected, team):
@@ -129,9 +129,9 @@ def test_a_month_is_that_of_the_teams_zone(_case, zone, moment, expected, team):
     team.refresh_from_db()
     Budget.objects.create(team=team, limit=5)
 
-    reserve(team, None, 5, "job", at=datetime(*moment, tzinfo=UTC))
+    reserve(team, None, 5, "job", at=datetime.fromisoformat(moment))
 
-    assert [str(starts) for _whose, starts in used(team)] == [str(expected)]
+    assert [str(starts) for _whose, starts in used(team)] == [expected]
 
 
 def test_a_new_month_begins_with_nothing_used(team):
