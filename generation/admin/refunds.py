@@ -37,9 +37,9 @@ class StateFilter(admin.SimpleListFilter):
         decided = [(str(s.value), str(s.label)) for s in (State.GRANTED, State.DECLINED)]
         return [*decided, ("all", _("All"))]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """Django's choices; the first one, without a value, is what waits."""
-        first, *others = super().choices(changelist)  # type: ignore[misc]
+        first, *others = super().choices(changelist)
         yield {**first, "display": str(State.OPEN.label)}
         yield from others
 
@@ -78,7 +78,7 @@ class RefundRequestAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """Django's pages and the decision."""
         own = path(
-            "<uuid:request_id>/decide/",
+            "<uuid:refund_id>/decide/",
             self.admin_site.admin_view(require_POST(self.decide_view)),
             name="generation_refundrequest_decide",
         )
@@ -96,17 +96,17 @@ class RefundRequestAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         wish = self._wish(object_id)
         if wish is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return _gone(request)
         form = RefundDecisionForm(price=wish.price, initial={"amount": wish.price})
         return self._page(request, wish, form)
 
-    def decide_view(self, request: HttpRequest, request_id: Any) -> HttpResponse:
+    def decide_view(self, request: HttpRequest, refund_id: Any) -> HttpResponse:
         """Decline, or credit back in two steps: a preview, then its confirmation."""
         if not may_refund(request):
             raise PermissionDenied
-        wish = self._wish(str(request_id))
+        wish = self._wish(str(refund_id))
         if wish is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(request_id))
+            return _gone(request)
         declines = "decline" in request.POST
         form = RefundDecisionForm(request.POST, price=wish.price, declines=declines)
         operator = cast(User, request.user)
@@ -164,6 +164,11 @@ class RefundRequestAdmin(ReadOnlyAdmin):
             return wishes.filter(pk=object_id).first()
         except ValidationError:
             return None
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    messages.warning(request, _("There is no such request."))
+    return redirect("admin:generation_refundrequest_changelist")
 
 
 def may_refund(request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from generation.models import PriceRule
 from generation.operations import OPERATIONS, Ask, Offer, Operation, Option, OptionKind
@@ -144,7 +144,8 @@ def label_of(name: str) -> str:
 def words_of(rule: PriceRule) -> str:
     """What a rule says."""
     if rule.unit is not None:
-        return _("%(unit)d credits per result") % {"unit": rule.unit}
+        words = ngettext("%(unit)d credit per result", "%(unit)d credits per result", rule.unit)
+        return words % {"unit": rule.unit}
     return _("%(percent)d %% of the provider's price") % {"percent": rule.percent}
 
 

@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from generation.models import Job, Output, RefundRequest
 from teams.audit import record
@@ -82,7 +83,8 @@ def grant_refund(*, request: RefundRequest, by: User, amount: int, note: str = "
     """
     if not 0 < amount <= request.price:
         raise RefundRefused(
-            _("Between 1 and %(price)d credits can be credited back.") % {"price": request.price}
+            _("The result cost %(price)d; between 1 and that can be credited back.")
+            % {"price": request.price}
         )
     job = str(request.output.job_id)
     try:
@@ -100,7 +102,12 @@ def grant_refund(*, request: RefundRequest, by: User, amount: int, note: str = "
             _tell(request, by, "refund.granted", credits=amount, note=note)
     except RefundTooLarge as exc:
         raise RefundRefused(
-            _("Of this job %(left)d credits can still be credited back.") % {"left": exc.left}
+            ngettext(
+                "Of this job %(left)d credit can still be credited back.",
+                "Of this job %(left)d credits can still be credited back.",
+                exc.left,
+            )
+            % {"left": exc.left}
         ) from exc
     except AlreadyPosted as exc:
         raise RefundRefused(_("This result was credited back already.")) from exc

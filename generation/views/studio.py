@@ -260,8 +260,8 @@ def _form_errors(form: LaunchForm | None) -> list[str]:
     """Errors that belong to no visible field."""
     if form is None:
         return []
-    incomplete = form.errors.get("request_key") or form.errors.get("price") or []
-    return [*form.non_field_errors(), *incomplete]
+    incomplete = [*form.errors.get("request_key", []), *form.errors.get("price", [])]
+    return [*form.non_field_errors(), *incomplete[:1]]
 
 
 def _items(request: TeamRequest, kind: str) -> str:

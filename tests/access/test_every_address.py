@@ -21,7 +21,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from django.utils.timezone import now
 
 from catalog.models import Upload
-from generation.models import Attempt, Job, Preset, ProviderAccount
+from generation.models import Attempt, Job, Preset, PriceRule, ProviderAccount, RefundRequest
 from teams.access import RIGHTS, WITHHELD_WHEN_SUSPENDED, Right
 from teams.audit import record
 from teams.models import (
@@ -244,6 +244,9 @@ class Office:
         Upload.objects.create(
             team=self.team, product=job.product, name="a.jpg", bytes=9, key="a", created_by=person
         )
+        refund = RefundRequest.objects.create(
+            team=self.team, output=job.outputs.all()[0], price=2, reason="x"
+        )
         self.rows = {
             "auth_group": Group.objects.create(name="Bookkeepers").pk,
             "catalog_asset": job.product.primary_photo.pk,
@@ -252,7 +255,9 @@ class Office:
             "generation_attempt": Attempt.objects.filter(job=job)[0].pk,
             "generation_job": job.pk,
             "generation_preset": Preset.objects.all()[0].pk,
+            "generation_pricerule": PriceRule.objects.create(percent=100, actor="x").pk,
             "generation_provideraccount": ProviderAccount.objects.all()[0].pk,
+            "generation_refundrequest": refund.pk,
             "teams_auditentry": AuditEntry.objects.all()[0].pk,
             "teams_creditaccount": self.team.credit_account.pk,
             "teams_invitation": Invitation.objects.get().pk,
@@ -267,6 +272,8 @@ class Office:
             "id": person.pk,
             "job_id": Job.objects.get(pk=job.pk).pk,
             "mail_id": mail.pk,
+            "refund_id": refund.pk,
+            "rule_id": self.rows["generation_pricerule"],
             "team_id": self.team.pk,
             "user_id": person.pk,
         }

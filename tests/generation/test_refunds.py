@@ -186,7 +186,7 @@ def test_no_more_comes_back_than_the_job_still_can(client, job, output, mia, ope
     client.post(decide_url(wish), {"amount": "2", "confirm": "1"})
 
     page = words(client.get(f"{QUEUE}{wish.pk}/change/"))
-    assert "Of this job 1 credits can still be credited back." in page
+    assert "Of this job 1 credit can still be credited back." in page
     assert RefundRequest.objects.get().state == "open"
     assert balance(job.team) == (19, 0)
     assert not AuditEntry.objects.filter(action="refund.granted").exists()
