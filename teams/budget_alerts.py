@@ -6,6 +6,7 @@ moved away counts anew.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -154,7 +155,8 @@ def _notice(standing: Standing, key: str, decides: bool) -> Notice:
 def _about_others(standings: list[Standing], keys: list[str]) -> list[Notice]:
     if not standings:
         return []
-    key = ".".join(keys)
+    # Short however many they are, and another one when somebody joins them.
+    key = hashlib.sha256(".".join(keys).encode()).hexdigest()[:32]
     if len(standings) == 1:
         (standing,) = standings
         text = _("%(name)s has used %(used)s of %(allowed)s credits for %(month)s.") % {

@@ -69,9 +69,12 @@ def approve(
 ) -> Allowed:
     """Allow a member `amount` credits more this month, and the team what it needs for them.
 
-    For requests to the team's admins. Raises RequestRefused when it was decided before.
+    For requests to the team's admins. Raises RequestRefused when it was decided before, or when
+    the asker's account is gone.
     """
     at = at or now()
+    if request.asked_by is None:
+        raise RequestRefused(_("The person who asked has no account any more. Decline it."))
     _decide(request, Addressee.ADMINS, State.APPROVED, by, note, at, amount=amount)
     given = allow_more(team=request.team, member=request.asked_by, amount=amount, at=at)
     allowed = Allowed(member=given.get("member", 0), team=given.get("team", 0))

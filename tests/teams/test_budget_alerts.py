@@ -205,6 +205,21 @@ def test_a_notice_stays_away_until_there_is_something_new(client, team, mia, ali
     assert "Your budget for November is used up" in client.get(page).content.decode()
 
 
+def test_the_line_about_the_others_has_a_key_of_its_own_for_each_case(team, alice):
+    membership = Membership.objects.select_related("team").get(user=alice)
+    keys = []
+    for number in range(30):
+        person = User.objects.create_user(f"p{number}@example.com")
+        Membership.objects.create(team=team, user=person, role=Role.CREATOR)
+        set_budget(team=team, member=person, limit=10, by=alice, at=NOVEMBER)
+        reserve(team, person, 10, f"job-{number}")
+        keys.append(notices_for(membership, NOVEMBER)[0].key)
+
+    assert len(set(keys)) == 30
+    assert {len(key) for key in keys} == {32}
+    assert notices_for(membership, NOVEMBER, dismissed=keys) == []
+
+
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", ""])
 def test_dismissing_leads_to_no_other_host(elsewhere, client, team, mia):
     client.force_login(mia)

@@ -282,6 +282,20 @@ def test_without_any_budget_an_approval_changes_none(team, mia, alice):
     assert requests.approve(request=ask(team, mia), by=alice, amount=20) == Allowed(0, 0)
 
 
+def test_nobody_gets_what_an_erased_account_asked_for(team, mia, alice):
+    set_budget(team=team, member=None, limit=1, by=alice, at=now())
+    asked = ask(team, mia)
+    mia.delete()
+    asked.refresh_from_db()
+
+    with pytest.raises(RequestRefused, match="has no account any more"):
+        requests.approve(request=asked, by=alice, amount=20)
+
+    assert BudgetPeriod.objects.get().extra == 0
+    requests.decline(request=asked, by=alice)
+    assert asked.state == "declined"
+
+
 def test_a_request_is_withdrawn_by_its_asker_alone(client, team, mia, alice):
     asked = ask(team, mia)
     client.force_login(alice)
