@@ -54,11 +54,22 @@ class LedgerMachine(RuleBasedStateMachine):
         self.outer.__enter__()
         self.team = Team.objects.create(name="Property", slug="property")
         CreditAccount.objects.create(team=self.team)
-        self.brought = self.spent = self.over = 0
+        self.brought = 90
+        self.spent = self.over = 0
         self.open: dict[str, int] = {}
         self.ended: dict[str, tuple[int, int, int]] = {}  # held, captured, credited back
         self.used: set[str] = set()
+        self.over_for_good: set[int] = set()
         self.count = 0
+        for number, amount in enumerate((20, 30, 40)):
+            grant(
+                team=self.team,
+                amount=amount,
+                actor="op",
+                reason="",
+                key=f"start-{number}",
+                expires_at=now() + (7 + number) * DAY if number < 2 else None,
+            )
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -216,6 +227,14 @@ class LedgerMachine(RuleBasedStateMachine):
         known = [(job, "hold") for job in (*self.open, *self.ended)]
         assert told == sorted(known + [(job, "settle") for job in self.ended])
 
+    @invariant()
+    def a_grant_that_ended_has_nothing_left_for_good(self) -> None:
+        self.over_for_good |= set(
+            Grant.objects.filter(expired_at__isnull=False).values_list("pk", flat=True)
+        )
+        ended = Grant.objects.filter(pk__in=self.over_for_good)
+        assert not ended.exclude(expired_at__isnull=False, remaining=0).exists()
+
     # --- Means ---
 
     def happens(self, act: Any, crash: int | None, *, again: str = "", refusal: Any = None) -> bool:
@@ -276,7 +295,7 @@ def test_no_order_of_events_and_no_crash_breaks_the_ledger():
         LedgerMachine,
         settings=settings(
             max_examples=25,
-            stateful_step_count=18,
+            stateful_step_count=30,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
