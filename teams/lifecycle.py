@@ -11,12 +11,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from teams.audit import record
 from teams.models import CreditAccount, Team, User
 from teams.services import TeamRefused
+
+#: Letters of a reason that a team's row keeps.
+REASON_LENGTH = 200
 
 #: Other layers say how work that was not yet sent is cancelled (team, actor), and whether any work
 #: is left (team): money knows no jobs.
@@ -32,7 +37,7 @@ def suspend(*, team: Team, actor: User | str, reason: str) -> None:
     """
     _lock_account(team)
     suspended = Team.objects.filter(pk=team.pk, suspended_at=None).update(
-        suspended_at=now(), suspended_reason=reason
+        suspended_at=now(), suspended_reason=reason[:REASON_LENGTH]
     )
     if not suspended:
         raise TeamRefused(_("This team is suspended already."))
@@ -65,8 +70,12 @@ def close(*, team: Team, actor: User | str, reason: str = "") -> bool:
         _lock_account(team)
         at = now()
         open_ = Team.objects.filter(pk=team.pk, closing_at=None, closed_at=None)
-        suspended_at = team.suspended_at or at
-        if not open_.update(suspended_at=suspended_at, suspended_reason=reason, closing_at=at):
+        begun = open_.update(
+            suspended_at=Coalesce("suspended_at", Value(at, DateTimeField())),
+            suspended_reason=reason[:REASON_LENGTH],
+            closing_at=at,
+        )
+        if not begun:
             raise TeamRefused(_("This team is being closed already."))
         team.invitations.open().update(revoked_at=at)
         record(team=team, actor=actor, action="team.closing", subject=team.name, reason=reason)

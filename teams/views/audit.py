@@ -43,7 +43,7 @@ def audit_page(request: TeamRequest) -> HttpResponse:
         entries = entries.filter(action__startswith=f"{about}.")
     else:
         about = ""
-    text = request.GET.get("q", "").strip()[:100]
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     if text:
         entries = entries.filter(Q(actor__icontains=text) | Q(subject__icontains=text))
     last = _read_key(request.GET.get("before", ""))

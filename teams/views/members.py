@@ -185,7 +185,7 @@ def _page(
 def _members(request: TeamRequest) -> dict[str, Any]:
     """A page of members by keyset: `?after=` names the last one of the page before."""
     everybody = request.team.memberships.by_rank()
-    text = request.GET.get("q", "").strip()[:100]
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     found = everybody.matching(text) if text else everybody
     after = request.GET.get("after", "")
     last = None
