@@ -135,3 +135,5 @@ class ResolveForm(forms.Form):
             "invalid_choice": _("Choose what to do."),
         },
     )
+    #: The submit that the page told of.
+    attempt = forms.IntegerField(required=False, localize=False)

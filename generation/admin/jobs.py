@@ -80,12 +80,17 @@ class JobAdmin(ReadOnlyAdmin):
                 by=operator,
                 action=action,  # type: ignore[arg-type]
                 remote_id=request.POST.get("remote_id", ""),
+                attempt=_number(request.POST.get("attempt", "")),
             )
         except (JobMoved, ValueError) as exc:
             messages.error(request, str(exc))
         else:
             messages.success(request, _DONE[action])
         return after
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 _DONE = {

@@ -80,14 +80,17 @@ def resolve_unknown(
     by: User,
     action: Literal["run_again", "give_up", "paste_id"],
     remote_id: str = "",
+    attempt: int | None = None,
 ) -> None:
     """Decide about a job whose submit got no answer, or give up one whose task is lost.
 
     "run_again" sends it once more under the same hold (the provider may bill both), "give_up" ends
     it and returns the credits, "paste_id" takes the task id from the provider's support: any task
     of the account, so that only an operator may be offered it. The engine asks the provider about
-    the task first; one that it does not know changes nothing. Raises JobMoved when the job no
-    longer stands where the action applies, ValueError for an id that cannot be one.
+    the task first; one that it does not know changes nothing. `attempt` is the number of the submit
+    that the person decides about: a second click, or another person's, must not decide about the
+    next one. Raises JobMoved when the job no longer stands where the action applies, ValueError for
+    an id that cannot be one.
     """
     remote_id = remote_id.strip()
     if action == "paste_id" and not _TASK.fullmatch(remote_id):
@@ -95,7 +98,10 @@ def resolve_unknown(
     with transaction.atomic():
         lock(job)
         job.refresh_from_db()
-        if not _applies(action, job.state) or not _resolve(job, by, action, remote_id):
+        is_the_same = attempt in (None, job.attempt_count)
+        if not (
+            is_the_same and _applies(action, job.state) and _resolve(job, by, action, remote_id)
+        ):
             raise JobMoved(_("This job has moved on in the meantime. Look at it again."))
         task = {"task": remote_id} if action == "paste_id" else {}
         record(

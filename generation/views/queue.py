@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -40,6 +41,7 @@ from teams.credits import InsufficientCredits
 from teams.http import TeamRequest
 from teams.models import LedgerEntry, Membership, Team
 from teams.rates import rate_limited
+from teams.templatetags.ui import credits as in_credits
 
 ROWS_SHOWN = 30
 #: `since` is told in microseconds from here on: a whole number survives every URL.
@@ -160,7 +162,7 @@ def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
     job = _job(request.team, job_id)
     was_finished = job.is_finished
     if services.cancel_job(job=job, by=request.user):
-        text = _("Cancelled. %(n)d credits returned.") % {"n": job.price}
+        text = _("Cancelled. %(credits)s returned.") % {"credits": in_credits(job.price)}
     elif was_finished or job.is_finished:
         text = _("This job had already ended.")
     else:
@@ -206,15 +208,17 @@ def job_resolve(request: TeamRequest, job_id: UUID) -> HttpResponse:
     job = _job(request.team, job_id)
     form = ResolveForm(request.POST)
     if form.is_valid():
+        if form.cleaned_data["action"] == "run_again" and not may(request.membership, Right.LAUNCH):
+            raise PermissionDenied(request.team.standing)  # A suspended team sends nothing.
         try:
-            services.resolve_unknown(job=job, by=request.user, action=form.cleaned_data["action"])
+            services.resolve_unknown(job=job, by=request.user, **form.cleaned_data)
         except services.JobMoved as moved:
             form.add_error(None, moved.sentence)
         else:
             gave_up = form.cleaned_data["action"] == "give_up"
             messages.success(
                 request,
-                _("Given up. %(n)d credits returned.") % {"n": job.price}
+                _("Given up. %(credits)s returned.") % {"credits": in_credits(job.price)}
                 if gave_up
                 else _("Noted. The job goes on."),
             )

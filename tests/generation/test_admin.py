@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.test import Client
 
 from generation.models import Attempt, Job, JobEvent
 from generation.transitions import advance
@@ -108,6 +109,31 @@ def test_the_operator_gives_up_a_lost_job(client, operator, unknown):
     unknown.refresh_from_db()
     assert (unknown.state, unknown.captured) == ("failed", 0)
     assert Attempt.objects.get(job=unknown).suspected_cost == 4
+
+
+@pytest.mark.parametrize(
+    "page", ["job/{pk}/change/", "provideraccount/page/"], ids=["of the job", "of providers"]
+)
+@pytest.mark.parametrize("state", ["unknown", "lost"])
+def test_a_browser_can_send_the_decision_of_a_page(operator, unknown, page, state):
+    if state == "lost":
+        assert advance(unknown, "unknown", "lost", slot=None)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(operator)
+    html = browser.get(f"/admin/generation/{page.format(pk=unknown.pk)}").content.decode()
+    form = html.partition(f'action="/admin/generation/job/{unknown.pk}/resolve/"')[2]
+    form = form.partition("</form>")[0]
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    assert {"csrfmiddlewaretoken", "attempt"} <= set(fields)
+
+    stale = resolve(browser, unknown, **fields | {"action": "give_up", "attempt": "7"})
+    assert "This job has moved on in the meantime." in stale.content.decode()
+    unknown.refresh_from_db()
+    assert unknown.state == state
+
+    assert resolve(browser, unknown, **fields, action="give_up").status_code == 200
+    unknown.refresh_from_db()
+    assert unknown.state == "failed"
 
 
 def test_the_operator_takes_over_a_task(client, operator, unknown):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.utils.timezone import now
 
 from generation.models import Job, State
 from teams.models import Role
@@ -132,6 +133,56 @@ def test_running_again_keeps_the_hold(team, client):
     client.post(address(team, "job_resolve", job.pk), {"action": "run_again"})
     job.refresh_from_db()
     assert (job.state, job.captured) == (State.READY, None)
+
+
+def test_a_decision_is_about_the_submit_that_the_page_told_of(team, client):
+    job = make_unknown(team)
+    page = client.get(address(team, "job_detail", job.pk)).text
+    shown = f'<input type="hidden" name="attempt" value="{job.attempt_count}">'
+    assert page.count(shown) == 2
+    # Another admin had it sent again meanwhile, and that got no answer either.
+    later = job.attempt_count + 1
+    Job.objects.filter(pk=job.pk).update(attempt_count=later)
+    url = address(team, "job_resolve", job.pk)
+
+    for action in ("run_again", "give_up"):
+        stale = client.post(url, {"action": action, "attempt": later - 1})
+        assert stale.status_code == 422
+        assert "This job has moved on in the meantime. Look at it again." in stale.text
+
+    job.refresh_from_db()
+    assert (job.state, job.captured) == (State.UNKNOWN, None)
+    assert client.post(url, {"action": "run_again", "attempt": later}).status_code == 302
+    job.refresh_from_db()
+    assert job.state == State.READY
+
+
+def test_a_suspended_team_gives_jobs_up_and_has_none_sent_again(team, client):
+    job = make_unknown(team)
+    team.suspended_at = now()
+    team.save(update_fields=["suspended_at"])
+    url = address(team, "job_resolve", job.pk)
+    page = client.get(address(team, "job_detail", job.pk)).text
+    assert 'value="run_again"' not in page
+
+    assert client.post(url, {"action": "run_again"}).status_code == 403
+    job.refresh_from_db()
+    assert job.state == State.UNKNOWN
+
+    client.post(url, {"action": "give_up"})
+    job.refresh_from_db()
+    assert job.state == State.FAILED
+
+
+def test_one_credit_is_told_as_one(team, client):
+    job = make_unknown(team)
+    page = client.get(address(team, "job_detail", job.pk)).text
+    assert "The hold of 4 credits stays." in page
+    assert "returns 4 credits to the team" in page
+    Job.objects.filter(pk=job.pk).update(price=1, unit_price=1, expected_outputs=1)
+    page = client.get(address(team, "job_detail", job.pk)).text
+    assert "The hold of 1 credit stays." in page
+    assert not re.search(r"\b1 credits", page)
 
 
 def test_a_task_of_the_operators_account_cannot_be_claimed_by_a_team(team, client):
