@@ -27,7 +27,11 @@ class CreditAccount(models.Model):
     seq = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
-        permissions = [("grant_credits", _("Can grant credits to teams"))]
+        permissions = [
+            ("grant_credits", _("Can grant credits to teams")),
+            ("adjust_credits", _("Can correct balances and end grants")),
+            ("refund_credits", _("Can credit back what jobs spent")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(held__gte=0), name="teams_creditaccount_held_not_negative"

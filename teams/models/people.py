@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Case, Count, Exists, OuterRef, Q, Value, When
-from django.db.models.functions import Lower
+from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Lower
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext
@@ -110,7 +110,9 @@ class TeamQuerySet(models.QuerySet["Team"]):
 
     def with_member_count(self) -> TeamQuerySet:
         """Add `member_count`."""
-        return self.annotate(member_count=Count("memberships", distinct=True))
+        members = Membership.objects.filter(team=OuterRef("pk")).order_by().values("team")
+        counts = members.annotate(count=Count("pk")).values("count")
+        return self.annotate(member_count=Coalesce(Subquery(counts), 0))
 
     def with_owned(self) -> TeamQuerySet:
         """Add `is_owned`: whether anybody owns the team."""
@@ -143,6 +145,10 @@ class Team(models.Model):
 
     class Meta:
         ordering = ["name"]
+        permissions = [
+            ("suspend_team", _("Can suspend teams and let them work again")),
+            ("close_team", _("Can close teams")),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(storage_bytes__gte=0), name="teams_team_storage_not_negative"
