@@ -1,8 +1,7 @@
-"""Forms of people and teams: the account, invitations, the profile, the operator's grants."""
+"""Forms of people and teams: the account, invitations, the profile, the team's settings."""
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.forms import SignupForm as AllauthSignupForm
@@ -21,9 +20,6 @@ if TYPE_CHECKING:  # Generic for mypy only.
     _TeamForm = forms.ModelForm[Team]
 else:
     _UserForm = _TeamForm = forms.ModelForm
-
-#: What a single grant may give, in credits: catches a slip of the finger.
-GRANT_LIMIT = 1_000_000
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]  # allauth has no types
@@ -165,20 +161,6 @@ class CloseTeamForm(forms.Form):
         if name.strip() != self.team.name.strip():
             raise forms.ValidationError(_("This is not the name of the team."))
         return name
-
-
-class GrantForm(forms.Form):
-    """The operator's grant of credits to a team. `key` makes a resent form count once."""
-
-    amount = forms.IntegerField(
-        label=_("Credits to grant"), min_value=1, max_value=GRANT_LIMIT, localize=False
-    )
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=200,
-        help_text=_("The team reads it in its ledger, e.g. an invoice number."),
-    )
-    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
 
 class OwnerForm(forms.Form):

@@ -1,10 +1,21 @@
 """The operator's side of people and credits, in Django's own admin.
 
-Records of what happened are read-only here. Credits move only through `teams.credits.grant`, by a
-form that is previewed, confirmed and counted once.
+Records of what happened are read-only here. Credits move only through `teams/operator_credits.py`,
+by forms that are previewed, confirmed and counted once; each act has a permission of its own.
 """
 
-from teams.admin import audit, balances, invitations, mail, people, site, teams  # noqa: F401
+from teams.admin import (  # noqa: F401  (register themselves)
+    audit,
+    balances,
+    grants,
+    invitations,
+    ledger,
+    mail,
+    people,
+    requests,
+    site,
+    teams,
+)
 from teams.admin.read_only import ReadOnlyAdmin
 
 __all__ = ["ReadOnlyAdmin"]

@@ -1,16 +1,15 @@
-"""Balances and the ledger, to look at."""
+"""Balances and the checks of the ledger, to look at."""
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import admin
-from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from teams.admin.read_only import ReadOnlyAdmin
-from teams.models import CreditAccount, LedgerEntry
-from teams.templatetags.ledger import signed
+from teams.models import CreditAccount, LedgerCheck
 
 
 @admin.register(CreditAccount)
@@ -37,51 +36,32 @@ class CreditAccountAdmin(ReadOnlyAdmin):
         return account.seq
 
 
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin):
-    """Every movement of credits, newest first."""
+@admin.register(LedgerCheck)
+class LedgerCheckAdmin(ReadOnlyAdmin):
+    """What each check of the ledger read, and what did not add up."""
 
-    list_display = (
-        "at", "team", "number", "kind", "moved", "moved_held", "balance", "held_then", "actor",
-        "reason", "job",
-    )  # fmt: skip
-    list_filter = ("kind",)
-    search_fields = ("job", "key", "actor", "account__team__slug")
-    list_select_related = ("account__team",)
-    ordering = ("-at", "-pk")
+    list_display = ("at", "adds_up", "entries", "found", "took")
+    fields = ("at", "adds_up", "entries", "took", "sentences")
 
-    @admin.display(description=gettext_lazy("team"))
-    def team(self, entry: LedgerEntry) -> str:
-        """Whose account moved."""
-        return entry.account.team.slug
+    @admin.display(description=gettext_lazy("adds up"), boolean=True)
+    def adds_up(self, check: LedgerCheck) -> bool:
+        """Whether nothing differed."""
+        return not check.differences
 
-    @admin.display(description=gettext_lazy("no."))
-    def number(self, entry: LedgerEntry) -> int:
-        """The entry's number in its account."""
-        return entry.seq
+    @admin.display(description=gettext_lazy("differences"))
+    def found(self, check: LedgerCheck) -> int:
+        """How many sentences there are about it."""
+        return len(check.differences)
 
-    @admin.display(description=gettext_lazy("credits"))
-    def moved(self, entry: LedgerEntry) -> str:
-        """What it added to the balance or took from it."""
-        return signed(entry.d_posted)
+    @admin.display(description=gettext_lazy("seconds"))
+    def took(self, check: LedgerCheck) -> str:
+        """How long it took."""
+        return f"{check.seconds:.1f}"
 
-    @admin.display(description=gettext_lazy("held"))
-    def moved_held(self, entry: LedgerEntry) -> str:
-        """What it held or released."""
-        return signed(entry.d_held)
-
-    @admin.display(description=gettext_lazy("balance then"))
-    def balance(self, entry: LedgerEntry) -> int:
-        """The balance after it, with what was held."""
-        return entry.posted_after
-
-    @admin.display(description=gettext_lazy("held then"))
-    def held_then(self, entry: LedgerEntry) -> int:
-        """What was held after it."""
-        return entry.held_after
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """The team's page links here with its account."""
-        return lookup == "account__id__exact" or super().lookup_allowed(
-            lookup, value, cast(HttpRequest, request)
-        )
+    @admin.display(description=gettext_lazy("differences"))
+    def sentences(self, check: LedgerCheck) -> str:
+        """What differs, one line each."""
+        if not check.differences:
+            return _("None.")
+        lines = ((sentence,) for sentence in check.differences)
+        return format_html_join(mark_safe("<br>"), "{}", lines)

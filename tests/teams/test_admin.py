@@ -40,7 +40,8 @@ def grant_path(team: Team) -> str:
 
 
 def filled(**more: str) -> dict[str, str]:
-    return {"amount": "50", "reason": "Invoice 7", "key": str(uuid.uuid4()), **more}
+    kept = {"kind": "paid", "priority": "50", "key": str(uuid.uuid4())}
+    return {"amount": "50", "reason": "Invoice 7", **kept, **more}
 
 
 def listed(client: Client, query: str) -> list[str]:
