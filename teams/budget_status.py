@@ -6,16 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from django.db.models import (
-    BigIntegerField,
-    ExpressionWrapper,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Sum,
-)
+from django.db import connection
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from teams.access import RIGHTS, Right
@@ -154,23 +146,37 @@ def holds_of(team: Team, starts: date) -> QuerySet[LedgerEntry]:
 
 def used_by_person(team: Team, starts: date) -> dict[str, int]:
     """Credits that each person's holds of the month keep or spent, by address."""
-    of_job = LedgerEntry.objects.filter(job=OuterRef("job")).order_by()
-    spent = of_job.filter(kind=LedgerEntry.Kind.SETTLE).values("d_posted")
-    credited = (
-        of_job.filter(kind=LedgerEntry.Kind.REFUND)
-        .values("job")
-        .annotate(sum=Sum("d_posted"))
-        .values("sum")
-    )
-    rows = (
-        holds_of(team, starts)
-        .annotate(spent=ExpressionWrapper(-Subquery(spent), output_field=BigIntegerField()))
-        .values("actor")
-        .annotate(
-            sum=Sum(Coalesce("spent", "d_held") - Coalesce(Subquery(credited), 0)),
-        )
-    )
-    return {row["actor"]: row["sum"] for row in rows}
+    zone, adapt = zone_of(team), connection.ops.adapt_datetimefield_value
+    begin, end = adapt(_midnight(starts, zone)), adapt(_midnight(next_month(starts), zone))
+    account = team.credit_account.pk
+    used: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_USED, [account, begin, end])
+        rows = cursor.fetchall()
+        cursor.execute(_CREDITED_BACK, [account, begin, begin, end])
+        rows += cursor.fetchall()
+    for actor, amount in rows:
+        used[actor] = used.get(actor, 0) + int(amount)
+    return used
+
+
+# Jobs are joined, for which the ORM has no words: by a subquery for each hold, a month of 300,000
+# jobs took ten seconds. What a settlement posts is what it spent, below zero.
+_USED = """
+SELECT hold.actor, SUM(COALESCE(-settled.d_posted, hold.d_held))
+FROM teams_ledgerentry hold
+LEFT JOIN teams_ledgerentry settled ON settled.job = hold.job AND settled.kind = 'settle'
+WHERE hold.account_id = %s AND hold.kind = 'hold' AND hold.at >= %s AND hold.at < %s
+GROUP BY hold.actor
+"""
+_CREDITED_BACK = """
+SELECT hold.actor, -SUM(back.d_posted)
+FROM teams_ledgerentry back
+JOIN teams_ledgerentry hold ON hold.job = back.job AND hold.kind = 'hold'
+WHERE back.account_id = %s AND back.kind = 'refund' AND back.at >= %s
+  AND hold.at >= %s AND hold.at < %s
+GROUP BY hold.actor
+"""
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

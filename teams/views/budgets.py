@@ -89,7 +89,6 @@ def _rows(request: TeamRequest, *, posted: bool = False) -> list[Row]:
     data = request.POST if posted else None
     at = now()
     by_member = {standing.budget.member_id: standing for standing in standings(team, at)}
-    used = used_by_person(team, month_of(team, at))
     people = [
         member.user
         for member in team.memberships.by_rank()
@@ -97,6 +96,9 @@ def _rows(request: TeamRequest, *, posted: bool = False) -> list[Row]:
     ]
     if not decides:
         people = [person for person in people if person == request.user]
+    # Where no budget counts, the ledger is added up, which takes longer.
+    is_counted = all((m.pk if m else None) in by_member for m in (None, *people))
+    used = used_by_person(team, month_of(team, at)) if decides and not is_counted else {}
     rows = []
     for member in [None, *people]:
         standing = by_member.get(member.pk if member else None)

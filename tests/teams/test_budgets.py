@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.db import connection, transaction
 
 from teams import budgets
@@ -18,8 +19,9 @@ from teams.budget_changes import (
     set_budget,
     set_budgets,
 )
+from teams.budget_status import used_by_person
 from teams.budgets import BudgetExceeded
-from teams.credits import grant, hold, settle
+from teams.credits import grant, hold, refund, settle
 from teams.models import (
     AuditEntry,
     Budget,
@@ -336,6 +338,33 @@ def test_a_new_budget_counts_what_its_month_has_seen(team, mia, alice):
     end(team, held=4, captured=0, job="open")
     (of_team, of_mia) = budgets.outlook(team, mia, at)
     assert (of_team.used, of_mia.used) == (16, 6)
+
+
+def test_what_a_month_has_seen_is_that_of_the_teams_zone_less_what_was_credited_back(
+    team, mia, alice
+):
+    Team.objects.filter(pk=team.pk).update(time_zone="Europe/Zurich")
+    team.refresh_from_db()
+    zurich = ZoneInfo("Europe/Zurich")
+    with time_machine.travel(datetime(2026, 10, 31, 23, 59, tzinfo=zurich), tick=False):
+        fill(team, 100)
+        launch(team, mia, 32, "in-october")
+    with time_machine.travel(datetime(2026, 11, 1, tzinfo=zurich), tick=False):
+        launch(team, mia, 16, "credited-back")
+        launch(team, alice, 2, "of-alice")
+    with time_machine.travel(datetime(2026, 11, 30, 23, 59, tzinfo=zurich), tick=False):
+        end(team, held=16, captured=12, job="credited-back")
+        end(team, held=32, captured=32, job="in-october")
+        launch(team, mia, 1, "late")
+    with time_machine.travel(datetime(2026, 12, 1, tzinfo=zurich), tick=False):
+        launch(team, mia, 4, "in-december")
+        with transaction.atomic():
+            for job, amount in (("credited-back", 5), ("in-october", 8)):
+                refund(team=team, amount=amount, job=job, key=job, actor="op", reason="Hands")
+
+    assert used_by_person(team, date(2026, 10, 1)) == {mia.email: 24}
+    assert used_by_person(team, FIRST) == {mia.email: 8, alice.email: 2}
+    assert used_by_person(team, date(2026, 12, 1)) == {mia.email: 4}
 
 
 def run_at_once(work, tries: int) -> None:
