@@ -145,6 +145,11 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["job"], name="teams_entry_by_job"),
             models.Index(fields=["account", "at"], name="teams_entry_by_time"),
+            models.Index(fields=["account", "actor", "seq"], name="teams_entry_by_actor"),
+            # The kinds that are few among a million holds and settlements; they alone hold nothing.
+            models.Index(
+                fields=["account", "kind", "seq"], condition=Q(d_held=0), name="teams_entry_of_few"
+            ),
         ]
 
     def __str__(self) -> str:
