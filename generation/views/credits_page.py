@@ -95,7 +95,8 @@ def credits_page(request: TeamRequest) -> HttpResponse:
         "by": by,
         "dimensions": Dimension.choices,
         "lines": _lines(team, by, found),
-        "rest": usage.total - sum(share.captured for share in found),
+        # A job may end between the two readings; then the parts are more than the whole.
+        "rest": max(0, usage.total - sum(share.captured for share in found)),
         "top": TOP,
         "grants": grants[:GRANTS_SHOWN],
         "more_grants": len(grants) > GRANTS_SHOWN,
