@@ -6,7 +6,7 @@ of the provider: two currencies, so a margin compares their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -72,6 +72,21 @@ class OfferPrices:
     def usual(self) -> PriceOf:
         """The price with the settings that nobody touched."""
         return next(price for price in self.prices if price.is_usual)
+
+    @property
+    def team_span(self) -> tuple[int, int]:
+        """The least and the highest that teams pay."""
+        return _ends(price.team for price in self.prices)
+
+    @property
+    def provider_span(self) -> tuple[int, int]:
+        """The least and the highest that the provider charges."""
+        return _ends(price.provider for price in self.prices)
+
+    @property
+    def is_below_provider(self) -> bool:
+        """Whether teams pay fewer credits than the provider charges, with any settings."""
+        return any(price.margin < 0 for price in self.prices)
 
     @property
     def label(self) -> str:
@@ -239,4 +254,9 @@ def _span(operation: Operation, offer: Offer, prices: PriceList) -> tuple[int, i
     rule = prices.rule_for(operation.name, offer)
     formulas = [offer.price.unit(ask) for _words, ask in asks_of(offer)]
     units = [unit_by(rule, unit) if rule else unit for unit in formulas]
-    return min(units), max(units)
+    return _ends(units)
+
+
+def _ends(numbers: Iterable[int]) -> tuple[int, int]:
+    known = list(numbers)
+    return min(known), max(known)
