@@ -34,8 +34,11 @@ _DESCRIBED = (
 )  # fmt: skip
 """What an asset that is not saved yet is made from again."""
 
-_OF_THE_FILE = NotAPicture | DecoderFailed | LinkDead
-"""Troubles that are counted for each item, since they may be for good."""
+_OF_THE_FILE: Mapping[str, tuple[type[Exception], ...]] = {
+    "unreadable": (NotAPicture, DecoderFailed),
+    "dead_links": (LinkDead,),
+}
+"""Troubles that may be for good. Each item counts them under these names, each kind for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +134,9 @@ async def _bring_home(
     item = _item(entry)
     try:
         async with asyncio.timeout(ctx.timing.collect):
-            result = await _collect_item(ctx, job, index, item, entry.get("tries", 0))
+            result = await _collect_item(ctx, job, index, item, entry)
     except Exception as exc:
-        if not isinstance(exc, ProviderError | TimeoutError | _OF_THE_FILE):
+        if not isinstance(exc, ProviderError | TimeoutError | NotAPicture | DecoderFailed):
             logger.exception("Result %s of %s could not be fetched.", index, job.pk)
         if not _is_over(ctx, job):
             return exc
@@ -145,11 +148,13 @@ async def _bring_home(
     return result
 
 
-async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem, tries: int) -> Result:
+async def _collect_item(
+    ctx: Context, job: Job, index: int, item: RemoteItem, counted: Mapping[str, Any]
+) -> Result:
     """Fetch, decode and store one item, or raise what may go better next time.
 
-    `tries` are earlier ones whose file could not be read or whose link was dead. A file that came
-    broken may come whole, and a dead link be a passing trouble: fetching again costs nothing.
+    `counted` tells how often its file could not be read or its link was dead before. A file that
+    came broken may come whole, and a dead link be a passing trouble: fetching again costs nothing.
     """
     if item.state is not ItemState.SUCCEEDED:
         return Result(index, item, code=item.error_code, error=item.error)
@@ -175,7 +180,7 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem, tr
                 media=media.value,
             )
         except (NotAPicture, DecoderFailed) as exc:
-            if tries + 1 < ctx.timing.decode_tries:
+            if counted.get("unreadable", 0) + 1 < ctx.timing.decode_tries:
                 raise
             # What the exception says is advice to people who upload.
             logger.warning("Result %s of %s: %s", index, job.pk, exc.sentence)
@@ -183,7 +188,8 @@ async def _collect_item(ctx: Context, job: Job, index: int, item: RemoteItem, tr
                 index, item, code="not_a_picture", error=_unreadable(media), was_made=True
             )
         except Refused as exc:
-            if isinstance(exc, LinkDead) and tries + 1 < ctx.timing.link_tries:
+            dead = counted.get("dead_links", 0)
+            if isinstance(exc, LinkDead) and dead + 1 < ctx.timing.link_tries:
                 raise
             return _missed(index, item, exc)
     return Result(index, item, asset=asset)
@@ -289,7 +295,7 @@ def _come_back(
         pause = max(pause, failure.retry_after)
     message = failure.message if isinstance(failure, ProviderError) else ""
     items = [
-        {**entry, "tries": entry.get("tries", 0) + isinstance(troubles.get(index), _OF_THE_FILE)}
+        {**entry, **_counted(entry, troubles.get(index))}
         for index, entry in enumerate(job.remote_items)
     ]
     advance(
@@ -302,6 +308,15 @@ def _come_back(
         remote_items=items,
         error=message[:300],
     )
+
+
+def _counted(entry: Mapping[str, Any], trouble: Exception | None) -> dict[str, int]:
+    """The counts of an item that go up with this trouble."""
+    return {
+        name: entry.get(name, 0) + 1
+        for name, kinds in _OF_THE_FILE.items()
+        if isinstance(trouble, kinds)
+    }
 
 
 def _is_over(ctx: Context, job: Job) -> bool:

@@ -235,6 +235,23 @@ def test_a_trouble_of_the_file_that_passes_costs_no_result(team, job, shelf, tmp
     assert spent(team) == (96, 0)
 
 
+def test_dead_links_do_not_count_against_a_file_that_then_comes_broken(team, job, shelf, tmp_path):
+    whole = shelf.picture.read_bytes()
+    shelf.troubles |= dict.fromkeys("ab", LinkDead("gone"))
+    waiting = job
+    for _round in range(3):
+        waiting = collect_once(shelf, tmp_path, at=max(waiting.due_at, now()))
+    shelf.troubles.clear()
+    shelf.picture.write_bytes(whole[: len(whole) // 2])
+    waiting = collect_once(shelf, tmp_path, at=waiting.due_at)
+    assert (waiting.state, spent(team)) == ("collecting", (100, 4))
+
+    shelf.picture.write_bytes(whole)
+    done = collect_once(shelf, tmp_path, at=waiting.due_at)
+
+    assert (done.state, done.outputs_delivered) == ("succeeded", 2)
+
+
 def test_a_file_that_stays_broken_is_fetched_three_times(team, job, shelf, tmp_path):
     shelf.picture.write_bytes(b"no picture")
 
