@@ -189,7 +189,7 @@ class Walk:
         self.go("/t/demo/credits/")
         rows = page.locator("table.ledger tbody tr")
         expect(rows).to_have_count(3)  # The demo's grant, the hold, the settlement.
-        expect(rows.nth(0)).to_contain_text("Settled")
+        expect(rows.nth(0)).to_contain_text("Spent")
         expect(rows.nth(1)).to_contain_text("Held")
         expect(page.locator(".stats")).to_contain_text("196")
         self.keep("credits")
