@@ -30,7 +30,7 @@ class StateFilter(admin.SimpleListFilter):
     """Those that wait, unless others are asked for."""
 
     title = gettext_lazy("state")
-    parameter_name = "state"
+    parameter_name = "state__exact"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """What there is beside those that wait."""
@@ -40,7 +40,8 @@ class StateFilter(admin.SimpleListFilter):
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Django's choices; the first one, without a value, is what waits."""
         first, *others = super().choices(changelist)
-        yield {**first, "display": str(State.OPEN.label)}
+        is_open = self.value() in (None, State.OPEN)
+        yield {**first, "selected": is_open, "display": str(State.OPEN.label)}
         yield from others
 
     def queryset(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
+from io import StringIO
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import transaction
+from django.core.management import call_command
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils.timezone import now
 
 from generation.models import Job, Output, RefundRequest, UsageDay
+from generation.services.refunds import RefundRefused, ask_refund, grant_refund
 from teams.credits import refund
 from teams.models import AuditEntry, LedgerEntry, Membership, OutgoingMail, Role
 from tests.factories import add_member, deliver_swap, make_team, make_user, owner_of
@@ -120,6 +124,9 @@ def test_a_result_is_credited_back_by_request_and_decision(client, job, output, 
     assert "Six fingers" not in words(client.get(QUEUE, follow=True))
     spent = UsageDay.objects.filter(team=job.team, dimension="operation").get()
     assert spent.captured == 4, "what was spent on a day stays what it was"
+    out = StringIO()
+    call_command("check_ledger", stdout=out)
+    assert "The ledger adds up." in out.getvalue()
 
 
 def test_nothing_comes_back_by_a_refusal_which_says_why(client, job, output, mia, operator):
@@ -322,10 +329,10 @@ def test_the_queue_shows_what_waits_and_the_rest_when_asked(client, job, output,
     def listed(query=""):
         return re.findall(r"(First|Second)\.", words(client.get(f"{QUEUE}{query}")))
 
-    assert listed() == ["First"]
-    assert listed("?state=declined") == ["Second"]
-    assert listed("?state=granted") == []
-    assert listed("?state=all") == ["First", "Second"]
+    assert listed() == listed("?state__exact=open") == ["First"]
+    assert listed("?state__exact=declined") == ["Second"]
+    assert listed("?state__exact=granted") == []
+    assert listed("?state__exact=all") == ["First", "Second"]
 
 
 def test_whoever_left_the_team_gets_no_mail_about_it(client, output, mia, operator):
@@ -337,6 +344,29 @@ def test_whoever_left_the_team_gets_no_mail_about_it(client, output, mia, operat
 
     assert RefundRequest.objects.get().state == "granted"
     assert not OutgoingMail.objects.filter(recipients=["mia@example.com"]).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_operators_who_decide_at_once_one_does(job, output, mia, operator):
+    wish = ask_refund(output=output, by=mia, reason="Six fingers.")
+
+    def decide(number: int) -> str:
+        try:
+            grant_refund(request=wish, by=operator, amount=2, note=f"By {number}.")
+        except RefundRefused as refused:
+            return str(refused)
+        finally:
+            connection.close()
+        return "credited"
+
+    with ThreadPoolExecutor(4) as operators:
+        answers = sorted(operators.map(decide, range(4)))
+
+    assert answers == ["Olga has credited 2 back in the meantime."] * 3 + ["credited"]
+    assert balance(job.team) == (18, 0)
+    assert LedgerEntry.objects.filter(kind="refund").count() == 1
+    assert OutgoingMail.objects.filter(recipients=["mia@example.com"]).count() == 1
+    assert AuditEntry.objects.filter(action="refund.granted").count() == 1
 
 
 def test_the_room_reads_requests_in_a_constant_number_of_queries(client, job, mia, count_queries):
