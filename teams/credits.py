@@ -68,12 +68,11 @@ def hold_all(
     """
     movements.require_transaction()
     at = now()
-    purse = grants.open_purse(team, at)
     needed = sum(amount for _job, amount, _version in holds)
     entries = []
     for job, amount, version in holds:
         # Whoever finds too little for all of them finds it before the first is written.
-        entries.append(_reserve(team, purse, job, amount, needed, actor, version))
+        entries.append(_reserve(team, job, amount, needed, actor, version, at))
         needed -= amount
     try:
         budgets.reserve_all(
@@ -174,50 +173,35 @@ def _spent_on(account: CreditAccount, job: str) -> tuple[int, int]:
 
 
 def _reserve(
-    team: Team, purse: grants.Purse, job: str, amount: int, needed: int, actor: str, version: str
+    team: Team, job: str, amount: int, needed: int, actor: str, version: str, at: datetime
 ) -> LedgerEntry:
-    key = f"hold:{job}"
-    shares = purse.plan(amount)
+    hold: Any = {
+        "job": job,
+        "key": f"hold:{job}",
+        "actor": actor,
+        "price_version": version,
+    }
+    moved: Any = {"kind": LedgerEntry.Kind.HOLD, "d_posted": 0, "d_held": amount}
     if connection.vendor != "postgresql":
-        # Nobody else writes since the transaction began.
+        # Nobody else writes since the transaction began, so that the purse stays as it was read.
+        shares = grants.open_purse(team, at).plan(amount)
         return post(
-            team=team,
-            kind=LedgerEntry.Kind.HOLD,
-            d_posted=0,
-            d_held=amount,
-            needed=needed,
-            key=key,
-            job=job,
-            actor=actor,
-            price_version=version,
-            allot=lambda _account: grants.take(shares, job),
+            team=team, needed=needed, allot=lambda _id: grants.take(shares, job), **moved, **hold
         )
-    reserved = movements.reserve_at_once(
-        team=team,
-        amount=amount,
-        needed=needed,
-        shares=shares,
-        job=job,
-        key=key,
-        actor=actor,
-        price_version=version,
-    )
+    paid: Any = {"team": team, "amount": amount, "needed": needed, "at": at, **hold}
+    reserved = movements.reserve_at_once(**paid)
+    if reserved is None and grants.end_what_is_over(team, at):
+        reserved = movements.reserve_at_once(**paid)
+    if reserved is None:
+        raise movements.refusal(team, needed)
     if reserved.entry is not None:
         return reserved.entry
     # Somebody was quicker with these grants. From here on the account is ours, and nobody is.
     grants.put_back(reserved.taken)
+    purse = grants.Purse(team)
     purse.read()
     grants.take(purse.plan(amount), job)
-    return movements.append(
-        reserved.movement,
-        kind=LedgerEntry.Kind.HOLD,
-        d_posted=0,
-        d_held=amount,
-        key=key,
-        job=job,
-        actor=actor,
-        price_version=version,
-    )
+    return movements.append(reserved.movement, **moved, **hold)
 
 
 # --- By operators ---------------------------------------------------------------------------------

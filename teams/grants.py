@@ -55,17 +55,19 @@ def open_purse(team: Team, at: datetime) -> Purse:
 
     So nobody spends credits that are over although the engine has not looked yet.
     """
-    rows = _spendable(team).values_list("pk", "remaining", "expires_at")
-    purse, over = Purse(team), []
-    for pk, left, expires_at in rows:
-        purse.left[pk] = left
-        if expires_at is not None and expires_at <= at:
-            over.append(pk)
-    for pk in over:
-        end_grant(team=team, grant_id=pk, at=at)
-    if over:
+    purse = Purse(team)
+    purse.read()
+    if purse.left and end_what_is_over(team, at):
         purse.read()
     return purse
+
+
+def end_what_is_over(team: Team, at: datetime) -> bool:
+    """End the team's grants whose time is over. False: there were none."""
+    over = list(_spendable(team).filter(expires_at__lte=at).values_list("pk", flat=True))
+    for pk in over:
+        end_grant(team=team, grant_id=pk, at=at)
+    return bool(over)
 
 
 def take(shares: Mapping[int, int], job: str) -> None:

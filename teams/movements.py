@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.utils.timezone import now
 from django.utils.translation import ngettext
 
 from teams.models import CreditAccount, Grant, LedgerEntry, Team
@@ -165,21 +165,33 @@ def _move(team: Team, d_posted: int, d_held: int, needed: int) -> Movement:
         )
         row = cursor.fetchone()
     if row is None:
-        raise _refusal(team, needed)
+        raise refusal(team, needed)
     return Movement(*row)
 
 
-# Grants are taken as they are now (a concurrent change makes PostgreSQL look at the newer row),
-# but only those that were planned: what others brought meanwhile is not seen. Use and entry are
-# written only if the plan held, so that one round trip is all that others wait for.
+# One round trip is all that others wait for. The plan is made from what was committed when the
+# statement began; the account and the grants are changed as they are when their turn has come (a
+# concurrent change makes PostgreSQL look at the newer row). Where the plan fails by then, use and
+# entry are not written. A grant that is over stops everything: it has to end first.
 _HOLD = """
-    WITH account AS (
+    WITH own AS MATERIALIZED (
+        SELECT g.id, g.remaining, g.expires_at <= %(at)s AS is_over,
+               COALESCE(SUM(g.remaining) OVER (
+                   ORDER BY g.priority, g.expires_at NULLS LAST, g.kind DESC, g.id
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+          FROM teams_grant g JOIN teams_creditaccount a ON a.id = g.account_id
+         WHERE a.team_id = %(team)s AND g.remaining > 0
+    ), share AS MATERIALIZED (
+        SELECT id, LEAST(remaining, %(amount)s - before)::bigint AS amount
+          FROM own WHERE before < %(amount)s
+    ), account AS (
         UPDATE teams_creditaccount SET held = held + %(amount)s, seq = seq + 1
          WHERE team_id = %(team)s AND posted - held >= %(needed)s
+           AND NOT EXISTS (SELECT 1 FROM own WHERE is_over)
         RETURNING id, seq, posted, held
     ), taken AS (
         UPDATE teams_grant g SET remaining = g.remaining - share.amount
-          FROM account, unnest(%(grants)s::bigint[], %(shares)s::bigint[]) AS share (id, amount)
+          FROM account, share
          WHERE g.id = share.id AND g.account_id = account.id AND g.remaining >= share.amount
         RETURNING g.id, share.amount
     ), total AS (
@@ -205,18 +217,17 @@ def reserve_at_once(
     team: Team,
     amount: int,
     needed: int,
-    shares: Mapping[int, int],
     job: str,
     key: str,
     actor: str,
     price_version: str,
-) -> Reserved:
+    at: datetime,
+) -> Reserved | None:
     """PostgreSQL's way to hold: all three steps in one statement.
 
-    `shares` is how much (credits) to take of which grant (id). Raises what `post` raises.
+    None, with nothing written: too little is available, or a grant is over and has to end first.
     """
     require_transaction()
-    at = now()
     with connection.cursor() as cursor:
         cursor.execute(
             _HOLD,
@@ -224,8 +235,6 @@ def reserve_at_once(
                 "team": _id_of(team),
                 "amount": amount,
                 "needed": needed,
-                "grants": list(shares),
-                "shares": list(shares.values()),
                 "job": job,
                 "key": key,
                 "actor": actor,
@@ -235,13 +244,14 @@ def reserve_at_once(
         )
         row = cursor.fetchone()
     if row is None:
-        raise _refusal(team, needed)
+        return None
     *moved, entry_id, taken = row
     movement = Movement(*moved)
+    # Django leaves JSON of a bare cursor as it came.
+    each = json.loads(taken) if isinstance(taken, str) else taken or {}
+    shares = {int(pk): part for pk, part in each.items()}
     if entry_id is None:
-        # Django leaves JSON of a bare cursor as it came.
-        each = json.loads(taken) if isinstance(taken, str) else taken or {}
-        return Reserved(movement, None, {int(pk): part for pk, part in each.items()})
+        return Reserved(movement, None, shares)
     entry = LedgerEntry(
         pk=entry_id,
         account_id=movement.account_id,
@@ -261,7 +271,8 @@ def reserve_at_once(
     return Reserved(movement, entry, shares)
 
 
-def _refusal(team: Team, needed: int) -> InsufficientCredits:
+def refusal(team: Team, needed: int) -> InsufficientCredits:
+    """What to raise where a team has less than it needs."""
     return InsufficientCredits(
         needed=needed, available=CreditAccount.objects.get(team=team).available
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils.timezone import now
 
 from teams.budgets import BudgetExceeded
@@ -65,7 +66,9 @@ def left() -> dict[str, int]:
 
 
 def uses(job: str) -> list[tuple[str, int, int | None]]:
-    rows = HoldUse.objects.filter(job=job).order_by("pk")
+    rows = HoldUse.objects.filter(job=job).order_by(
+        "grant__priority", F("grant__expires_at").asc(nulls_last=True), "-grant__kind"
+    )
     return [(use.grant.key.partition(":")[2], use.amount, use.captured) for use in rows]
 
 
@@ -93,16 +96,18 @@ def test_holds_take_by_priority_then_what_ends_soonest_then_what_was_a_present(t
     give(team, 10, "soon", expires_at=now() + 10 * DAY)
     give(team, 10, "urgent", priority=10)
 
-    take(team, 45, "a")
+    steps = []
+    for job in "abcde":
+        take(team, 9, job)
+        steps.append(left())
 
-    assert [key for key, _amount, _captured in uses("a")] == [
-        "urgent",
-        "soon",
-        "gift",
-        "late",
-        "never",
+    assert steps == [
+        {"never": 10, "late": 10, "gift": 10, "soon": 10, "urgent": 1},
+        {"never": 10, "late": 10, "gift": 10, "soon": 2, "urgent": 0},
+        {"never": 10, "late": 10, "gift": 3, "soon": 0, "urgent": 0},
+        {"never": 10, "late": 4, "gift": 0, "soon": 0, "urgent": 0},
+        {"never": 5, "late": 0, "gift": 0, "soon": 0, "urgent": 0},
     ]
-    assert left() == {"never": 5, "late": 0, "gift": 0, "soon": 0, "urgent": 0}
 
 
 def test_what_is_spent_ends_first_and_what_returns_is_good_for_longest(team):
