@@ -35,6 +35,7 @@ KIND_WORDS = {
 _OF_JOBS = (Kind.HOLD, Kind.SETTLE)
 _JOB = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 _MEMBERS_OFFERED = 200
+_MOST_OF_JOB = 500
 #: Clocks of the machines that write may differ by so much at most.
 _SKEW = timedelta(minutes=5)
 
@@ -117,14 +118,24 @@ class LedgerFilters(forms.Form):
         if asked["by"]:
             entries = entries.filter(actor=asked["by"])
         if asked["job"]:
-            # A range, which every database looks up in the index: no hexadecimal digit follows "g".
-            entries = entries.filter(job__gte=asked["job"], job__lt=asked["job"] + "g")
+            entries = entries.filter(seq__in=_numbers_of_job(account, asked["job"]))
         zone = get_current_timezone()
         if asked["since"]:
             entries = _since(entries, account, _midnight(asked["since"], zone))
         if asked["until"]:
             entries = _until(entries, account, _midnight(asked["until"] + timedelta(days=1), zone))
         return entries
+
+
+def _numbers_of_job(account: CreditAccount, begins: str) -> list[int]:
+    """The entries of jobs whose id begins so; eight letters name one job, or two.
+
+    Read by themselves: beside the account a planner takes its million entries for the shorter way.
+    A range, which every database looks up in the index: no hexadecimal digit follows "g".
+    """
+    of_job = LedgerEntry.objects.filter(job__gte=begins, job__lt=f"{begins}g").order_by()
+    found = of_job.values_list("account_id", "seq")[:_MOST_OF_JOB]
+    return [seq for account_id, seq in found if account_id == account.pk]
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

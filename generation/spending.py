@@ -65,11 +65,6 @@ class Usage:
         """What all of the days cost."""
         return sum(entry.total for entry in self.series)
 
-    @property
-    def busy(self) -> tuple[Day, ...]:
-        """The days on which something was spent, newest first."""
-        return tuple(day for day in reversed(self.days) if day.total)
-
 
 @dataclass(frozen=True, slots=True)
 class Forecast:

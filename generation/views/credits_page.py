@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -129,11 +130,11 @@ def _credited_back(account: CreditAccount, today: date, team: Team) -> int:
     starts = datetime.combine(
         today.replace(day=1), datetime.min.time(), budget_status.zone_of(team)
     )
-    # The condition on d_held is true of every refund, and the index of these few entries needs it.
-    back = LedgerEntry.objects.filter(
-        account=account, kind=LedgerEntry.Kind.REFUND, d_held=0, at__gte=starts
-    )
-    return sum(back.order_by("-seq").values_list("d_posted", flat=True))
+    # Newest first and no further than the month: their own index has the few, in this order. The
+    # condition on d_held is true of all of them, and is that index's own.
+    back = LedgerEntry.objects.filter(account=account, kind=LedgerEntry.Kind.REFUND, d_held=0)
+    rows = back.order_by("-seq").values_list("d_posted", "at").iterator(chunk_size=100)
+    return sum(amount for amount, _at in takewhile(lambda row: row[1] >= starts, rows))
 
 
 def _endings(grants: Sequence[Grant], at: datetime) -> list[Ending]:

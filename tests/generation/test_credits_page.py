@@ -250,7 +250,7 @@ def test_stacks_the_dearest_operations_and_puts_the_rest_together(team):
     assert len(usage.days) == 14
     assert usage.days[-1] == Day(TODAY, (10, 16, 15, 14, 13, 23))
     assert usage.days[0] == Day(TODAY - timedelta(days=13), (100, 0, 0, 0, 0, 0))
-    assert [day.day for day in usage.busy] == [TODAY, TODAY - timedelta(days=13)]
+    assert [bar.day.day for bar in draw(usage).busy] == [TODAY, TODAY - timedelta(days=13)]
     assert usage.total == 191
 
 
@@ -334,9 +334,9 @@ def test_days_are_those_of_the_team_and_not_of_the_person(client, alice, team):
     deliver_swap(team)
     client.force_login(alice)
 
-    usage = client.get(PAGE).context["usage"]
+    chart = client.get(PAGE).context["chart"]
 
-    assert [(day.day, day.total) for day in usage.busy] == [(date(2026, 6, 10), 4)]
+    assert [(bar.day.day, bar.day.total) for bar in chart.busy] == [(date(2026, 6, 10), 4)]
 
 
 # --- What credits went to ---------------------------------------------------------------------
