@@ -48,8 +48,7 @@ def _prompt(name: str = "prompt", *, required: bool = True) -> Option:
     return Option(name, OptionKind.TEXT, _("Instruction"), required=required, most_letters=1000)
 
 
-# Of the call that fetches a picture, not of the order. The page names no credits for either, so both
-# are ASSUMED to be free. A video has other formats, none of which but MP4 can be stored and shown, and
+# Of the call that fetches a picture, not of the order. A video has other formats, none of which but MP4 can be stored and shown, and
 # a mask must keep its size and its edges.
 _FILE = (
     Option(
@@ -59,7 +58,14 @@ _FILE = (
         choices=(("png", "PNG"), ("jpg", "JPEG"), ("webp", "WebP")),
         is_advanced=True,
     ),
-    Option("uhd", OptionKind.FLAG, _("Enlarge to 4096 pixels"), is_advanced=True),
+    Option(
+        "uhd",
+        OptionKind.FLAG,
+        _("Enlarge to 4096 pixels"),
+        is_advanced=True,
+        # ASSUMED, as for another type of file: the page of the call names no credits.
+        assumed=_("enlarged files cost nothing"),
+    ),
 )
 
 SWAP_MODEL = Offer(

@@ -81,6 +81,7 @@ class Option:
 
     `default` is what a form starts with and a launch fills in; None leaves the option out.
     `choices` are values and labels; `least` and `most` bound a number; `most_letters` a text.
+    `assumed` says to operators what no page tells about it; "" is nothing.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Option:
     most: float = 0
     most_letters: int = 0
     is_advanced: bool = False
+    assumed: Text = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,15 @@ from generation.operations.types import Text
 class Unconfirmed:
     """One offer, what about it is assumed, and whether teams can launch it now.
 
-    `assumed` is what is left open where its contract and its price are not assumed as a whole.
+    `assumed` are words about what is left open where its contract and its price are not assumed
+    as a whole.
     """
 
     operation: Operation
     offer: Offer
     is_contract_assumed: bool
     is_price_assumed: bool
-    assumed: Text
+    assumed: tuple[Text, ...]
     is_offered: bool
 
 
@@ -34,11 +35,16 @@ def unconfirmed_offers(configured: Collection[str]) -> list[Unconfirmed]:
             offer=offer,
             is_contract_assumed=not offer.is_confirmed,
             is_price_assumed=offer.price.is_assumed,
-            assumed=offer.assumed,
+            assumed=assumed,
             is_offered=offer.provider in configured
             and (offer.is_confirmed or settings.UNCONFIRMED_OPERATIONS),
         )
         for operation in OPERATIONS.values()
         for offer in operation.offers
-        if not offer.is_confirmed or offer.price.is_assumed or offer.assumed
+        if (assumed := _left_open(offer)) or not offer.is_confirmed or offer.price.is_assumed
     ]
+
+
+def _left_open(offer: Offer) -> tuple[Text, ...]:
+    told = (offer.assumed, *(option.assumed for option in offer.options))
+    return tuple(words for words in told if words)

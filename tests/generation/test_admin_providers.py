@@ -241,7 +241,11 @@ def test_what_rests_on_an_assumption_is_listed_with_whether_it_is_offered(read, 
         "Swap fashion model SellerPic 2 credits for one delivered result; the page tells" in listed
     )
     assert "Try on clothes SellerPic, top form of the request; its page was never read" in listed
-    assert re.search(r"Edit by instruction SellerPic one result; .{0,80} yes ", listed)
+    assert re.search(
+        r"Edit by instruction SellerPic one result; [^;]+; enlarged files cost nothing .{0,80} yes ",
+        listed,
+    )
+    assert "Try on an accessory SellerPic enlarged files cost nothing" in listed
     assert "Swap fashion model FASHN" not in listed
 
     settings.UNCONFIRMED_OPERATIONS = True
