@@ -1,12 +1,13 @@
 """Asking for credits: a member asks the team's admins, and the team asks the operator.
 
 A request is decided once, by a conditional update: whoever is second learns who was first. Both
-sides are told by mail, in the transaction of the act.
+sides are told by mail, in the transaction of the act. A request is locked before any budget.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,7 @@ from teams.budget_changes import allow_more
 from teams.budget_status import managers, month_of
 from teams.credits import grant
 from teams.letters import send_letters
-from teams.models import CreditRequest, Grant, Team, User
+from teams.models import CreditRequest, Grant, Membership, Team, User
 
 State = CreditRequest.State
 Addressee = CreditRequest.Addressee
@@ -70,11 +71,11 @@ def approve(
     """Allow a member `amount` credits more this month, and the team what it needs for them.
 
     For requests to the team's admins. Raises RequestRefused when it was decided before, or when
-    the asker's account is gone.
+    the asker is no member any more.
     """
     at = at or now()
-    if request.asked_by is None:
-        raise RequestRefused(_("The person who asked has no account any more. Decline it."))
+    if not Membership.objects.filter(team=request.team, user=request.asked_by).exists():
+        raise RequestRefused(_("The person who asked is no longer in the team. Decline it."))
     _decide(request, Addressee.ADMINS, State.APPROVED, by, note, at, amount=amount)
     given = allow_more(team=request.team, member=request.asked_by, amount=amount, at=at)
     allowed = Allowed(member=given.get("member", 0), team=given.get("team", 0))
@@ -147,8 +148,9 @@ def withdraw(*, request: CreditRequest, by: User) -> None:
 def withdraw_all(*, team: Team, member: User, by: User) -> None:
     """Close the open requests of somebody who leaves the team, in that transaction."""
     for request in CreditRequest.objects.filter(team=team, asked_by=member, state=State.OPEN):
-        _decide(request, request.addressee, State.WITHDRAWN, by, "", now())
-        _record(request, by, "request.withdrawn")
+        with suppress(RequestRefused):  # Somebody has just decided it.
+            _decide(request, request.addressee, State.WITHDRAWN, by, "", now())
+            _record(request, by, "request.withdrawn")
 
 
 def count_open(team: Team) -> int:

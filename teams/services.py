@@ -337,8 +337,9 @@ def remove_member(*, membership: Membership, by: User) -> None:
     if role == Role.OWNER:
         _require_other_owner(team, membership)
     _revoke_invitations_of(membership)
-    forget_member(team=team, member=membership.user, by=by)
+    # Requests before budgets, as approvals lock them.
     withdraw_all(team=team, member=membership.user, by=by)
+    forget_member(team=team, member=membership.user, by=by)
     Membership.objects.filter(pk=membership.pk).delete()
     action = "member.left" if by == membership.user else "member.removed"
     record(team=team, actor=by, action=action, subject=membership.user.email, role=role)

@@ -406,6 +406,8 @@ def test_mixed_budgets_under_contention_are_never_passed(team, mia, alice):
     assert of_mia.used == 4 * held.filter(actor=mia.email).count() <= 20
     team.credit_account.refresh_from_db()
     assert team.credit_account.held == 28
+    by_person = used_by_person(team, of_team.starts)
+    assert (sum(by_person.values()), by_person.get(mia.email, 0)) == (28, of_mia.used)
 
 
 @pytest.mark.django_db(transaction=True)

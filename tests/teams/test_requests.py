@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_string, policy
+from functools import partial
 
 import pytest
 import time_machine
@@ -278,6 +280,43 @@ def test_two_admins_at_once_add_the_credits_once(team, mia, alice):
     assert BudgetPeriod.objects.get().extra == 20
 
 
+@pytest.mark.django_db(transaction=True)
+def test_leaving_and_approving_at_once_wait_for_each_other_in_one_order(team, mia, alice):
+    """Both move the request and the budget; in two orders, PostgreSQL would end one of them."""
+    started, failures = threading.Barrier(2), []
+
+    def at_once(work: Callable[[], object]) -> None:
+        started.wait()
+        try:
+            work()
+        except RequestRefused:
+            pass
+        except Exception as exc:
+            failures.append(exc)
+        finally:
+            connection.close()
+
+    for _round in range(10):
+        membership, _made = Membership.objects.get_or_create(
+            team=team, user=mia, defaults={"role": Role.CREATOR}
+        )
+        set_budget(team=team, member=mia, limit=10, by=alice, at=now())
+        asked = ask(team, mia)
+        works = (
+            partial(requests.approve, request=asked, by=alice, amount=5),
+            partial(remove_member, membership=membership, by=alice),
+        )
+        threads = [threading.Thread(target=at_once, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert failures == []
+    assert not CreditRequest.objects.filter(state="open").exists()
+    assert not BudgetPeriod.objects.exists()
+
+
 def test_without_any_budget_an_approval_changes_none(team, mia, alice):
     assert requests.approve(request=ask(team, mia), by=alice, amount=20) == Allowed(0, 0)
 
@@ -288,7 +327,7 @@ def test_nobody_gets_what_an_erased_account_asked_for(team, mia, alice):
     mia.delete()
     asked.refresh_from_db()
 
-    with pytest.raises(RequestRefused, match="has no account any more"):
+    with pytest.raises(RequestRefused, match="no longer in the team"):
         requests.approve(request=asked, by=alice, amount=20)
 
     assert BudgetPeriod.objects.get().extra == 0
