@@ -85,6 +85,13 @@ class RefundRequestAdmin(ReadOnlyAdmin):
         )
         return [own, *super().get_urls()]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The queue, under a name of its own."""
+        title = {"title": gettext_lazy("Teams that want credits back")}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
     def change_view(
         self,
         request: HttpRequest,

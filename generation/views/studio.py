@@ -204,6 +204,7 @@ def _refused(
         for entry in plan.inputs
     ]
     context = {
+        "operations": _priced_operations(plan.configured),
         "cost": _cost(request, plan, slots),
         "slots": slots,
         "account": plan.account,

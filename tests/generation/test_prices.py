@@ -210,6 +210,8 @@ def test_a_launch_at_another_price_than_shown_is_refused_and_shows_the_new_one(s
     text = words(answer)
     assert "The price has changed: this costs 6 credits now, not 4. Nothing was started." in text
     assert "14 left after" in text
+    card = re.search(r'id="price-swap_model" hx-swap-oob="true">([^<]+)<', answer.text)
+    assert card and card[1] == "6 credits"
     assert not Job.objects.exists()
     assert not LedgerEntry.objects.exclude(kind="grant").exists()
 
@@ -310,7 +312,7 @@ def test_the_table_tells_both_prices_their_source_the_margin_and_what_comes(clie
     assert ": 1 credit per result New rule SellerPic, Swap Fashion Model" in page
     assert "About 16 MP, Quality, with face reference 1 8 \N{MINUS SIGN}7 " in page
     assert "18 prices by settings: teams 1, provider 1 - 8" in page
-    assert "FASHN 2 results usually 1 1 - below the provider 1 credit per result" in page
+    assert "FASHN 2 results usually 1 1 - below with some settings 1 credit per result" in page
     assert "All offers without a rule of their own 1 credit per result" in page
     assert "Counts Autumn tests" in page
     assert f'action="/admin/generation/pricerule/{soon.pk}/withdraw/"' in client.get(PAGE).text
