@@ -184,11 +184,11 @@ def _record_grant(given: Grant, by: User, action: str, reason: str, *, amount: i
     )
 
 
-# --- Corrections ----------------------------------------------------------------------------------
+# --- Adjustments ----------------------------------------------------------------------------------
 
 
 def needs_two(amount: int) -> bool:
-    """Whether a correction by so many credits waits for a second operator."""
+    """Whether an adjustment by so many credits waits for a second operator."""
     return 0 < settings.ADJUSTMENT_NEEDS_TWO < abs(amount)
 
 
@@ -196,7 +196,7 @@ def needs_two(amount: int) -> bool:
 def correct(
     *, team: Team, amount: int, by: User, reason: str, key: UUID, reference: str = ""
 ) -> LedgerEntry | PendingAdjustment:
-    """Correct a balance, or ask a second operator to where that is needed.
+    """Adjust a balance, or ask a second operator to where that is needed.
 
     Raises InsufficientCredits where less is available, and AlreadyPosted when the form was sent
     before.
@@ -214,14 +214,14 @@ def correct(
             key=str(key),
             reference=reference,
         )
-        _record_correction("credits.adjusted", team, by, amount, reason, reference)
+        _record_adjustment("credits.adjusted", team, by, amount, reason, reference)
         return entry
     if LedgerEntry.objects.filter(account=account, key=f"adjust:{key}").exists():
         raise AlreadyPosted(str(key), entry=None, grant=None)
     asked = PendingAdjustment.objects.create(
         pk=key, team=team, amount=amount, reason=reason, reference=reference, asked_by=by.email
     )
-    _record_correction("credits.adjustment_asked", team, by, amount, reason, reference)
+    _record_adjustment("credits.adjustment_asked", team, by, amount, reason, reference)
     readers = [person for person in operators("adjust_credits") if person != by.email]
     link = settings.BASE_URL + reverse("admin:teams_pendingadjustment_change", args=[asked.pk])
     send_letters("adjustment_asked", readers, {"asked": asked, "team": team, "link": link})
@@ -230,7 +230,7 @@ def correct(
 
 @transaction.atomic
 def approve_adjustment(*, asked: PendingAdjustment, by: User) -> LedgerEntry:
-    """Let a correction count that another operator asked for, once.
+    """Let an adjustment count that another operator asked for, once.
 
     Raises ActRefused for one's own and for decided ones, and InsufficientCredits where less is
     available than it takes away; then it still waits.
@@ -258,7 +258,7 @@ def approve_adjustment(*, asked: PendingAdjustment, by: User) -> LedgerEntry:
 
 @transaction.atomic
 def decline_adjustment(*, asked: PendingAdjustment, by: User) -> None:
-    """Let a correction never count. Raises ActRefused for one's own and for decided ones."""
+    """Let an adjustment never count. Raises ActRefused for one's own and for decided ones."""
     _decide(asked, by, State.DECLINED)
     record(
         team=asked.team,
@@ -279,16 +279,16 @@ def _decide(asked: PendingAdjustment, by: User, state: PendingAdjustment.State) 
     if decided:
         return
     if asked.state == State.PENDING:
-        raise ActRefused(_("You asked for this correction. Somebody else decides about it."))
+        raise ActRefused(_("You asked for this adjustment. Somebody else decides about it."))
     text = (
-        _("%(who)s has approved this correction already.")
+        _("%(who)s has approved this adjustment already.")
         if asked.state == State.APPROVED
-        else _("%(who)s has declined this correction already.")
+        else _("%(who)s has declined this adjustment already.")
     )
     raise ActRefused(text % {"who": asked.decided_by})
 
 
-def _record_correction(
+def _record_adjustment(
     action: str, team: Team, by: User, amount: int, reason: str, reference: str
 ) -> None:
     record(team=team, actor=by, action=action, subject=reason, credits=amount, reference=reference)

@@ -61,13 +61,13 @@ def requests_of_teams(operator: User) -> Queue | None:
 
 
 def adjustments_to_approve(operator: User) -> Queue | None:
-    """Corrections that wait for a second operator, and were not asked for by this one."""
+    """Adjustments that wait for a second operator, and were not asked for by this one."""
     if not operator.has_perm("teams.adjust_credits"):
         return None
     rows = PendingAdjustment.objects.filter(state=PendingAdjustment.State.PENDING)
     url = reverse("admin:teams_pendingadjustment_changelist") + "?state__exact=pending"
     waiting = count_waiting(rows.exclude(asked_by__iexact=operator.email))
-    return Queue(_("Corrections that need a second operator"), waiting, url)
+    return Queue(_("Adjustments that need a second operator"), waiting, url)
 
 
 queues += [requests_of_teams, adjustments_to_approve]

@@ -59,9 +59,9 @@ class AuditEntryAdmin(KeysetAdmin):
     """Who did what of consequence, when, and from which address."""
 
     filters = AuditFilters
-    list_display = ("at", "actor", "what", "subject", "team_link", "address", "data_words")
+    list_display = ("at", "actor", "what", "subject", "team_link", "address", "more")
     list_select_related = ("team",)
-    fields = ("at", "actor", "what", "subject", "team", "address", "data_words")
+    fields = ("at", "actor", "what", "subject", "team", "address", "more")
 
     @admin.display(description=gettext_lazy("action"))
     def what(self, entry: AuditEntry) -> str:
@@ -75,6 +75,6 @@ class AuditEntryAdmin(KeysetAdmin):
         return entry.team.slug if entry.team else NONE
 
     @admin.display(description=gettext_lazy("details"))
-    def data_words(self, entry: AuditEntry) -> str:
+    def more(self, entry: AuditEntry) -> str:
         """What it says beside the subject."""
         return ", ".join(f"{name}: {value}" for name, value in details(entry)) or NONE

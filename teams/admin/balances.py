@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
@@ -40,13 +41,18 @@ class CreditAccountAdmin(ReadOnlyAdmin):
 class LedgerCheckAdmin(ReadOnlyAdmin):
     """What each check of the ledger read, and what did not add up."""
 
-    list_display = ("at", "adds_up", "entries", "found", "took")
-    fields = ("at", "adds_up", "entries", "took", "sentences")
+    list_display = ("at", "adds_up", "read", "found", "took")
+    fields = ("at", "adds_up", "read", "took", "sentences")
 
     @admin.display(description=gettext_lazy("adds up"), boolean=True)
     def adds_up(self, check: LedgerCheck) -> bool:
         """Whether nothing differed."""
         return not check.differences
+
+    @admin.display(description=gettext_lazy("entries"), ordering="entries")
+    def read(self, check: LedgerCheck) -> str:
+        """How many entries were added up."""
+        return str(intcomma(check.entries))
 
     @admin.display(description=gettext_lazy("differences"))
     def found(self, check: LedgerCheck) -> int:

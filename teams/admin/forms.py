@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from teams.models import Grant, Team
 from teams.operator_credits import USUAL_PRIORITY, Terms, zone_of
 
-#: What one grant or correction may move, in credits: catches a slip of the finger.
+#: What one grant or adjustment may move, in credits: catches a slip of the finger.
 AMOUNT_MOST = 1_000_000
 #: How many teams one grant may go to.
 TEAMS_MOST = 500
@@ -113,8 +113,8 @@ class ManyGrantForm(GrantForm):
     teams = forms.CharField(widget=forms.HiddenInput)
 
 
-class CorrectionForm(KeyForm):
-    """A correction of a balance, upwards or downwards."""
+class AdjustmentForm(KeyForm):
+    """An adjustment of a balance, upwards or downwards."""
 
     amount = _amount(_("Credits to add"), -AMOUNT_MOST)
     reason = _reason()
@@ -126,7 +126,7 @@ class CorrectionForm(KeyForm):
         self.fields["amount"].help_text = _("Below zero: to take away, such as -50.")
 
     def clean_amount(self) -> int:
-        """Nothing is no correction."""
+        """Nothing is no adjustment."""
         amount = int(self.cleaned_data["amount"])
         if not amount:
             raise forms.ValidationError(_("Enter how many credits to add or to take away."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -72,16 +73,16 @@ class GrantAdmin(ReadOnlyAdmin):
     """Where the credits of teams came from."""
 
     list_display = (
-        "team", "kind", "amount", "left", "state", "effective_at", "expires_at", "priority",
+        "team", "kind", "granted", "left", "state", "effective_at", "expires_at", "priority",
         "reason", "reference", "actor", "created_at",
     )  # fmt: skip
-    list_display_links = ("team", "amount")
+    list_display_links = ("team", "granted")
     list_filter = (StateFilter, "kind")
     search_fields = ("account__team__slug", "account__team__name", "reason", "reference", "actor")
     list_select_related = ("account__team",)
     ordering = ("-pk",)
     fields = (
-        "team", "kind", "amount", "left", "state", "effective_at", "expires_at", "priority",
+        "team", "kind", "granted", "left", "state", "effective_at", "expires_at", "priority",
         "reason", "reference", "actor", "created_at", "posted_at", "announced_at", "expired_at",
         "voided_at", "key",
     )  # fmt: skip
@@ -96,10 +97,15 @@ class GrantAdmin(ReadOnlyAdmin):
         """Whose they are."""
         return grant.account.team.name
 
+    @admin.display(description=gettext_lazy("amount"), ordering="amount")
+    def granted(self, grant: Grant) -> str:
+        """Credits that were given."""
+        return str(intcomma(grant.amount))
+
     @admin.display(description=gettext_lazy("left"), ordering="remaining")
-    def left(self, grant: Grant) -> int:
+    def left(self, grant: Grant) -> str:
         """Credits that nobody holds or spent."""
-        return grant.remaining
+        return str(intcomma(grant.remaining))
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, grant: Grant) -> str:
@@ -148,7 +154,7 @@ def end_view(request: HttpRequest, grant_id: int) -> HttpResponse:
         request,
         Grant,
         grant,
-        _("End %(grant)s") % {"grant": grant},
+        _("End this grant"),
         ReasonForm(request.POST or None),
         lead=_(
             "What is left is taken back now. What unfinished jobs hold of it stays theirs, and ends "
@@ -187,7 +193,7 @@ def withdraw_view(request: HttpRequest, grant_id: int) -> HttpResponse:
         request,
         Grant,
         grant,
-        _("Withdraw %(grant)s") % {"grant": grant},
+        _("Withdraw this grant"),
         ReasonForm(request.POST or None),
         lead=_("It has not begun: it never will, and the balance stays as it is."),
         button=_("Withdraw"),
@@ -220,4 +226,4 @@ def _facts(grant: Grant) -> list[tuple[str, str]]:
     if grant.expires_at:
         ends = date_format(localtime(grant.expires_at, zone), "DATETIME_FORMAT")
         facts.append((_("Ends"), ends))
-    return [*facts, (_("Reason"), grant.reason or NONE)]
+    return [*facts, (_("Granted for"), grant.reason or NONE)]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -151,14 +152,14 @@ class LedgerEntryAdmin(KeysetAdmin):
         return signed(entry.d_held)
 
     @admin.display(description=gettext_lazy("balance then"))
-    def balance(self, entry: LedgerEntry) -> int:
+    def balance(self, entry: LedgerEntry) -> str:
         """The balance after it, with what was held."""
-        return entry.posted_after
+        return str(intcomma(entry.posted_after))
 
     @admin.display(description=gettext_lazy("held then"))
-    def held_then(self, entry: LedgerEntry) -> int:
+    def held_then(self, entry: LedgerEntry) -> str:
         """What was held after it."""
-        return entry.held_after
+        return str(intcomma(entry.held_after))
 
 
 class _Echo:

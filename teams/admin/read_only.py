@@ -18,6 +18,8 @@ class ReadOnlyAdmin(_AnyAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    # They count all rows once for each choice of each filter.
+    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds."""

@@ -1,4 +1,4 @@
-"""What waits for an operator: teams that ask for credits, corrections that need a second person."""
+"""What waits for an operator: teams that ask for credits, adjustments that need a second person."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
@@ -170,12 +171,12 @@ def _facts(asked: CreditRequest) -> list[tuple[str, str]]:
     ]
 
 
-# --- Corrections that need a second operator ------------------------------------------------------
+# --- Adjustments that need a second operator ------------------------------------------------------
 
 
 @admin.register(PendingAdjustment)
 class PendingAdjustmentAdmin(ReadOnlyAdmin):
-    """Corrections above ADJUSTMENT_NEEDS_TWO credits: one operator asks, another decides."""
+    """Adjustments above ADJUSTMENT_NEEDS_TWO credits: one operator asks, another decides."""
 
     list_display = (
         "asked_at", "team", "credits", "reason", "reference", "asked_by", "state", "decided_by",
@@ -201,7 +202,7 @@ class PendingAdjustmentAdmin(ReadOnlyAdmin):
         available = CreditAccount.objects.get(team=asked.team_id).available
         if asked.state != PendingAdjustment.State.PENDING:
             return _("%(available)s available now") % {"available": in_words(available)}
-        return f"{available} → {in_words(available + asked.amount)}"
+        return f"{intcomma(available)} → {in_words(available + asked.amount)}"
 
     def get_urls(self) -> list[URLPattern]:
         """Django's pages and the decision."""
@@ -219,7 +220,7 @@ class PendingAdjustmentAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The correction's page, with the decision for everybody but the one who asked."""
+        """The adjustment's page, with the decision for everybody but the one who asked."""
         asked = self.get_object(request, object_id)
         waits = asked is not None and asked.state == PendingAdjustment.State.PENDING
         is_own = asked is not None and asked.asked_by.lower() == operator_of(request).email.lower()
@@ -233,7 +234,7 @@ class PendingAdjustmentAdmin(ReadOnlyAdmin):
 
 
 def decide_view(request: HttpRequest, asked_id: UUID) -> HttpResponse:
-    """Approve or decline a correction that another operator asked for (POST)."""
+    """Approve or decline an adjustment that another operator asked for (POST)."""
     require(request, "adjust_credits")
     asked = get_object_or_404(PendingAdjustment.objects.select_related("team"), pk=asked_id)
     decision = request.POST.get("decision")
@@ -241,7 +242,7 @@ def decide_view(request: HttpRequest, asked_id: UUID) -> HttpResponse:
         if decision == "approve":
             approve_adjustment(asked=asked, by=operator_of(request))
             said = {"team": asked.team, "amount": signed(asked.amount)}
-            text = _("The balance of %(team)s was corrected: %(amount)s.")
+            text = _("The balance of %(team)s was adjusted: %(amount)s.")
             messages.success(request, text % said)
         elif decision == "decline":
             decline_adjustment(asked=asked, by=operator_of(request))
@@ -249,6 +250,6 @@ def decide_view(request: HttpRequest, asked_id: UUID) -> HttpResponse:
     except ActRefused as exc:
         messages.error(request, str(exc))
     except InsufficientCredits as exc:
-        text = _("Only %(available)s can be taken away. The correction still waits.")
+        text = _("Only %(available)s can be taken away. The adjustment still waits.")
         messages.error(request, text % {"available": in_words(exc.available)})
     return redirect("admin:teams_pendingadjustment_change", asked.pk)

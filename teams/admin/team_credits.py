@@ -16,7 +16,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from teams.admin.forms import CorrectionForm, CreditBackForm, GrantForm
+from teams.admin.forms import AdjustmentForm, CreditBackForm, GrantForm
 from teams.admin.steps import Change, Preview, Step, operator_of, require
 from teams.credits import AlreadyPosted, InsufficientCredits
 from teams.models import LedgerEntry, PendingAdjustment, Team
@@ -116,15 +116,15 @@ def _grant(request: HttpRequest, team: Team, terms: Terms, key: UUID) -> HttpRes
     return redirect("admin:teams_team_change", team.pk)
 
 
-# --- Corrections ----------------------------------------------------------------------------------
+# --- Adjustments ----------------------------------------------------------------------------------
 
 
 def correct_view(request: HttpRequest, team_id: UUID) -> HttpResponse:
-    """Correct a team's balance, or ask a second operator to."""
+    """Adjust a team's balance, or ask a second operator to."""
     require(request, "adjust_credits")
     team = _team(team_id)
-    title = _("Correct the balance of %(team)s") % {"team": team}
-    step = _step(request, team, title, CorrectionForm(request.POST or None))
+    title = _("Adjust the balance of %(team)s") % {"team": team}
+    step = _step(request, team, title, AdjustmentForm(request.POST or None))
     if most := settings.ADJUSTMENT_NEEDS_TWO:
         text = _("More than %(most)s needs a second operator.") % {"most": in_words(most)}
         step.lead = f"{step.lead} {text}"
@@ -138,17 +138,17 @@ def correct_view(request: HttpRequest, team_id: UUID) -> HttpResponse:
             text = _("Only %(available)s can be taken away.")
             step.form.add_error("amount", text % {"available": in_words(available)})
         elif step.wants_preview:
-            step.preview = _preview_of_correction(team, data)
+            step.preview = _preview_of_adjustment(team, data)
     return step.show()
 
 
-def _preview_of_correction(team: Team, data: dict[str, Any]) -> Preview:
+def _preview_of_adjustment(team: Team, data: dict[str, Any]) -> Preview:
     amount, available = data["amount"], team.credit_account.available
     text = _("%(amount)s, with the reason “%(reason)s”. The ledger keeps this for good.")
     waits = needs_two(amount)
     return Preview(
         sentence=text % {"amount": signed(amount), "reason": data["reason"]},
-        button=_("Ask a second operator") if waits else _("Correct the balance"),
+        button=_("Ask a second operator") if waits else _("Adjust the balance"),
         changes=[Change(team.name, available, available + amount)],
         facts=[(_("Reference"), data["reference"])] if data["reference"] else [],
         warning=_("Nothing changes before a second operator approves it.") if waits else "",
@@ -159,7 +159,7 @@ def _correct(request: HttpRequest, team: Team, data: dict[str, Any]) -> HttpResp
     try:
         done = correct(team=team, by=operator_of(request), **data)
     except AlreadyPosted:
-        messages.info(request, _("This correction was sent already. Nothing was added."))
+        messages.info(request, _("This adjustment was sent already. Nothing was added."))
     except InsufficientCredits as exc:
         text = _("Only %(available)s can be taken away.")
         messages.error(request, text % {"available": in_words(exc.available)})
@@ -169,7 +169,7 @@ def _correct(request: HttpRequest, team: Team, data: dict[str, Any]) -> HttpResp
                 request, _("A second operator was asked by mail. Nothing changed yet.")
             )
         else:
-            text = _("The balance of %(team)s was corrected: %(amount)s.")
+            text = _("The balance of %(team)s was adjusted: %(amount)s.")
             said = {"team": team, "amount": signed(data["amount"])}
             messages.success(request, text % said)
     return redirect("admin:teams_team_change", team.pk)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
@@ -12,9 +11,11 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import format_lazy
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -36,14 +37,14 @@ class TeamAdmin(_TeamAdmin):
     """Teams with their balance. What an operator does to one has forms of its own."""
 
     list_display = (
-        "name", "address", "state", "owned", "available", "held", "spent", "last_active",
-        "members", "created_at",
+        "name", "address", "available", "held", "spent", "last_active", "state", "owned", "members",
     )  # fmt: skip
     list_filter = (StandingFilter, OwnedFilter, BalanceFilter)
     search_fields = ("name", "slug", "memberships__user__email")
     list_select_related = ("credit_account",)
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     actions = ("grant_to_many",)
     fields = (
         "name", "slug", "time_zone", "state", "balance", "spent", "last_active", "people", "stored",
@@ -113,11 +114,11 @@ class TeamAdmin(_TeamAdmin):
     @admin.display(
         description=gettext_lazy("last activity"),
         ordering=F("moved_at").asc(nulls_first=True),
-        empty_value=NONE,
     )
-    def last_active(self, team: Team) -> datetime | None:
+    def last_active(self, team: Team) -> str:
         """When a job was launched, ended or reviewed last."""
-        return team.moved_at  # type: ignore[attr-defined, no-any-return]
+        at = team.moved_at  # type: ignore[attr-defined]
+        return date_format(localtime(at), "DATETIME_FORMAT") if at else NONE
 
     @admin.display(description=gettext_lazy("members"), ordering="member_count")
     def members(self, team: Team) -> int:

@@ -1,4 +1,4 @@
-"""What an operator does to one team's credits: grants with dates, corrections, credits back."""
+"""What an operator does to one team's credits: grants with dates, adjustments, credits back."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_a_grant_that_has_not_begun_is_withdrawn(client, olga, team, form):
     )
 
 
-# --- Corrections ----------------------------------------------------------------------------------
+# --- Adjustments ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("amount", "after"), [("50", 250), ("-50", 150), ("-200", 0)])
@@ -213,7 +213,7 @@ def test_a_balance_is_corrected_once(amount, after, client, olga, team):
     entry = LedgerEntry.objects.get(kind="adjust")
     assert (entry.d_posted, entry.reason, entry.reference) == (int(amount), "Invoice 7", "R-1")
     assert audited() == [("credits.adjusted", "olga@example.com")]
-    assert told(client, change(team))[-1] == "This correction was sent already. Nothing was added."
+    assert told(client, change(team))[-1] == "This adjustment was sent already. Nothing was added."
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_balance_is_corrected_once(amount, after, client, olga, team):
         ("1000001", "Ensure this value is less than or equal to 1000000."),
     ],
 )
-def test_refuses_a_wrong_correction(amount, words, client, olga, team):
+def test_refuses_a_wrong_adjustment(amount, words, client, olga, team):
     give(team, 200)
     client.force_login(olga)
     form = {"amount": amount, "reason": "Invoice 7", "key": key()}
@@ -236,7 +236,7 @@ def test_refuses_a_wrong_correction(amount, words, client, olga, team):
     assert (available(team), moved()) == (200, [("grant", 200)])
 
 
-def test_a_large_correction_waits_for_a_second_operator(client, olga, otto, team, settings):
+def test_a_large_adjustment_waits_for_a_second_operator(client, olga, otto, team, settings):
     settings.ADJUSTMENT_NEEDS_TWO = 100
     give(team, 200)
     client.force_login(olga)
@@ -263,7 +263,7 @@ def test_a_large_correction_waits_for_a_second_operator(client, olga, otto, team
     client.force_login(otto)
     page = client.get(f"/admin/teams/pendingadjustment/{asked.pk}/change/").content.decode()
     assert "200 → 99 credits" in page
-    assert "Approve the correction" in page
+    assert "Approve the adjustment" in page
     for _ in range(2):
         client.post(decide, {"decision": "approve"})
 
@@ -271,8 +271,8 @@ def test_a_large_correction_waits_for_a_second_operator(client, olga, otto, team
     assert (asked.state, asked.decided_by) == ("approved", "otto@example.com")
     assert (available(team), moved()) == (99, [("grant", 200), ("adjust", -101)])
     assert told(client, f"/admin/teams/pendingadjustment/{asked.pk}/change/") == [
-        f"The balance of Atelier was corrected: {MINUS}101.",
-        "otto@example.com has approved this correction already.",
+        f"The balance of Atelier was adjusted: {MINUS}101.",
+        "otto@example.com has approved this adjustment already.",
     ]
     assert audited() == [
         ("credits.adjustment_asked", "olga@example.com"),
@@ -280,7 +280,7 @@ def test_a_large_correction_waits_for_a_second_operator(client, olga, otto, team
     ]
 
 
-def test_a_correction_of_the_set_amount_needs_nobody_else(client, olga, team, settings):
+def test_a_adjustment_of_the_set_amount_needs_nobody_else(client, olga, team, settings):
     settings.ADJUSTMENT_NEEDS_TWO = 100
     client.force_login(olga)
 
@@ -289,7 +289,7 @@ def test_a_correction_of_the_set_amount_needs_nobody_else(client, olga, team, se
     assert (available(team), PendingAdjustment.objects.count()) == (100, 0)
 
 
-def test_a_declined_correction_never_counts(client, olga, otto, team, settings):
+def test_a_declined_adjustment_never_counts(client, olga, otto, team, settings):
     settings.ADJUSTMENT_NEEDS_TWO = 1
     client.force_login(olga)
     form = {"amount": "50", "reason": "x", "key": key(), "confirm": "1"}
@@ -307,7 +307,7 @@ def test_a_declined_correction_never_counts(client, olga, otto, team, settings):
     assert PendingAdjustment.objects.count() == 1
 
 
-def test_a_correction_that_is_no_longer_covered_still_waits(client, olga, otto, team, settings):
+def test_a_adjustment_that_is_no_longer_covered_still_waits(client, olga, otto, team, settings):
     settings.ADJUSTMENT_NEEDS_TWO = 1
     give(team, 50)
     client.force_login(olga)
@@ -321,7 +321,7 @@ def test_a_correction_that_is_no_longer_covered_still_waits(client, olga, otto, 
     asked.refresh_from_db()
     assert (asked.state, asked.decided_at, available(team)) == ("pending", None, 46)
     assert told(client, f"/admin/teams/pendingadjustment/{asked.pk}/change/") == [
-        "Only 46 credits can be taken away. The correction still waits."
+        "Only 46 credits can be taken away. The adjustment still waits."
     ]
     assert ("credits.adjusted", "otto@example.com") not in audited()
 
@@ -414,7 +414,7 @@ def test_ending_and_withdrawing_a_grant_need_their_permissions(client, team):
     assert available(team) == 10
 
 
-def test_deciding_about_a_correction_needs_the_permission(client, olga, team, settings):
+def test_deciding_about_a_adjustment_needs_the_permission(client, olga, team, settings):
     settings.ADJUSTMENT_NEEDS_TWO = 1
     client.force_login(olga)
     client.post(at(team, "correct"), {"amount": "5", "reason": "x", "key": key(), "confirm": "1"})
@@ -425,7 +425,7 @@ def test_deciding_about_a_correction_needs_the_permission(client, olga, team, se
     assert client.post(decide, {"decision": "approve"}).status_code == 403
 
     page = client.get(f"/admin/teams/pendingadjustment/{asked.pk}/change/").content.decode()
-    assert "Approve the correction" not in page
+    assert "Approve the adjustment" not in page
     assert moved() == []
 
 

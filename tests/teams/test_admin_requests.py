@@ -111,7 +111,7 @@ def test_the_index_counts_what_waits(client, operator, asked, team, bob):
     page = client.get("/admin/").content.decode()
 
     assert "Requests for credits: <strong>1</strong>" in page
-    assert "Corrections that need a second operator: <strong>1</strong>" in page
+    assert "Adjustments that need a second operator: <strong>1</strong>" in page
     link = "/admin/teams/creditrequest/?addressee__exact=operator&amp;state__exact=open"
     assert link in page
     queue = client.get(link.replace("&amp;", "&"))
@@ -125,7 +125,7 @@ def test_the_index_keeps_to_what_the_operator_may_do(client, asked, team):
     page = client.get("/admin/").content.decode()
 
     assert "Requests for credits:" not in page
-    assert "Corrections that need" not in page
+    assert "Adjustments that need" not in page
     assert "Ledger checked" not in page
 
 
@@ -146,4 +146,4 @@ def test_the_index_says_whether_the_ledger_adds_up(client, operator):
     assert "<strong>2 differences</strong>: a: entry 5 is missing." in page
     assert 'data-tone="bad"' in page
     listed = client.get("/admin/teams/ledgercheck/").content.decode()
-    assert listed.count('class="field-entries"') == 2
+    assert listed.count('class="field-read"') == 2
