@@ -3,4 +3,12 @@
 Rows are read-only here; jobs change by the services alone, accounts by `generation.operators`.
 """
 
-from generation.admin import accounts, attempts, jobs, presets, prices, refunds  # noqa: F401
+from generation.admin import (  # noqa: F401
+    accounts,
+    attempts,
+    jobs,
+    presets,
+    prices,
+    reconciliations,
+    refunds,
+)

@@ -84,6 +84,7 @@ class ProviderAccountAdmin(ReadOnlyAdmin):
             "most_letters": MOST_LETTERS,
             "may_change": _may_change(request),
             "may_see_jobs": request.user.has_perm("generation.view_job"),
+            "may_see_reports": request.user.has_perm("generation.view_reconciliation"),
             "may_resolve": may_resolve(request),
         }
         return TemplateResponse(request, "admin/generation/providers/page.html", context)

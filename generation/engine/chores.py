@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from catalog.services import sweep_catalog
+from generation.balances import note_balance
 from generation.engine.books import check_due_books
 from generation.engine.context import Context, logger
+from generation.engine.provider_books import keep_provider_books
 from generation.models import Attempt, ProviderAccount
 from generation.presets import renew_presets
+from generation.providers.base import Balance
 from generation.providers.errors import ProviderError
 from generation.providers.keys import note_key
 from generation.providers.registry import configured_providers, current_account
@@ -74,6 +77,11 @@ async def refresh_doubted_balance(ctx: Context) -> None:
         await _read_balance(ctx, account)
 
 
+async def keep_books(ctx: Context) -> None:
+    """Make up the days of the operator's accounts with providers, and watch their balances."""
+    await ctx.slow.run(keep_provider_books, ctx.clock())
+
+
 async def _read_balance(ctx: Context, account: ProviderAccount) -> None:
     try:
         balance = await ctx.client(account).balance()
@@ -81,7 +89,7 @@ async def _read_balance(ctx: Context, account: ProviderAccount) -> None:
         logger.info("The balance at %s is not known: %s", account, exc.message)
         await ctx.database.run(note_key, account.pk, exc, ctx.clock())
         return
-    await ctx.database.run(_note_balance, account, balance.remaining, balance.total, ctx.clock())
+    await ctx.database.run(_note_balance, account, balance, ctx.clock())
 
 
 async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
@@ -96,6 +104,7 @@ async def run_chores(ctx: Context, may_work: Callable[[], bool]) -> None:
         _repeat(check_books, timing.books_every, ctx, may_work),
         _repeat(refresh_balance, timing.balance_every, ctx, may_work),
         _repeat(refresh_doubted_balance, timing.balance_doubt_every, ctx, may_work),
+        _repeat(keep_books, timing.provider_books_every, ctx, may_work),
     )
 
 
@@ -119,7 +128,8 @@ def _doubted_accounts(now: datetime) -> list[ProviderAccount]:
     """Accounts that refused a job in the last minute, after their balance was read.
 
     Only those that closed by what operators are told of and whose key was not the reason. A minute,
-    so that a host that tells no balance is not asked on and on. One query where none is closed.
+    so that a host that tells no balance is not asked on and on. Attempts are looked at where an
+    account is closed, and else not.
     """
     closed = [
         account
@@ -142,8 +152,6 @@ def _doubted_accounts(now: datetime) -> list[ProviderAccount]:
     ]
 
 
-def _note_balance(account: ProviderAccount, remaining: int, total: int, now: datetime) -> None:
-    ProviderAccount.objects.filter(pk=account.pk).update(
-        balance_remaining=remaining, balance_total=total, balance_at=now
-    )
+def _note_balance(account: ProviderAccount, balance: Balance, now: datetime) -> None:
+    note_balance(account.pk, balance, now)
     note_key(account.pk, None, now)

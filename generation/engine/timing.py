@@ -55,6 +55,7 @@ class Timing:
     presets_every: float = 5.0
     grants_every: float = 30.0
     books_every: float = 600.0
+    provider_books_every: float = 600.0
 
 
 def seconds(amount: float) -> timedelta:

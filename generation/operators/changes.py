@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from generation.balances import keep_reading, note_balance
 from generation.models import ProviderAccount
 from generation.providers.base import Balance
 from generation.providers.errors import AccountClosed, OutOfCredits, ProviderError, Unreachable
@@ -101,6 +102,8 @@ def save_key(
         # Another operator may have stored one while this one was tried.
         if not (rows if replace else rows.filter(encrypted_key="")).update(**changes):
             raise KeyNotSaved(_unconfirmed())
+        if trial.balance is not None:
+            keep_reading(account.pk, trial.balance, at)
         _note(account, by, "provider.key_stored", trial=trial.verdict.value)
     return trial
 
@@ -141,6 +144,7 @@ def try_now(account: ProviderAccount, *, by: User) -> bool:
     return bool(moved)
 
 
+@sensitive_variables()
 def read_balance(account: ProviderAccount) -> Balance:
     """Ask the provider for the balance now and keep it with the time. Raises BalanceNotRead.
 
@@ -155,9 +159,7 @@ def read_balance(account: ProviderAccount) -> Balance:
         note_key(account.pk, exc, now())
         raise BalanceNotRead(exc.message) from exc
     at = now()
-    ProviderAccount.objects.filter(pk=account.pk).update(
-        balance_remaining=balance.remaining, balance_total=balance.total, balance_at=at
-    )
+    note_balance(account.pk, balance, at)
     note_key(account.pk, None, at)
     return balance
 
@@ -185,6 +187,7 @@ def _ask(account: ProviderAccount, key: str) -> Balance:
         raise Unreachable(reason % {"seconds": TRY_SECONDS}) from exc
 
 
+@sensitive_variables()
 async def _balance_with(account: ProviderAccount, key: str) -> Balance:
     client = client_for(account, key=key)
     try:

@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Sum
 
 from generation.engine.heartbeat import worker_is_alive
 from generation.models import Attempt, Job, ProviderAccount, State
+from generation.operators.books import Books, books_of
 from generation.operators.contracts import Unconfirmed, unconfirmed_offers
 from generation.operators.costs import CostLine, cost_lines
 from generation.operators.traffic import Outcomes, PoolLine, outcomes, pool_lines
@@ -36,6 +37,7 @@ class Section:
     key: KeyFacts
     pools: tuple[PoolLine, ...]
     outcomes: Outcomes
+    books: Books
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def read_page(at: datetime) -> Page:
     pools = pool_lines(accounts, at)
     ended = outcomes(accounts, at)
     paused = _paused_by(accounts)
+    books = books_of(accounts, at)
     sections = []
     for account in accounts:
         source = source_of(account)
@@ -112,6 +115,7 @@ def read_page(at: datetime) -> Page:
                 key=key_facts(account, source, sent.accepted_at),
                 pools=lines,
                 outcomes=sent,
+                books=books[account.pk],
             )
         )
     configured = {a.provider for a in current if _has_key(a)}
