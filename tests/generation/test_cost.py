@@ -58,7 +58,8 @@ def text_of(answer) -> str:
 
 
 def button_of(answer) -> str:
-    return answer.text.partition('id="launch-button"')[2].partition(">")[0]
+    page: str = answer.text
+    return page.partition('id="launch-button"')[2].partition(">")[0]
 
 
 def test_the_studio_tells_the_narrowest_budget_after_the_launch(client, studio, mia):

@@ -38,7 +38,7 @@ def sums(team: Team) -> Sums:
     rows = UsageDay.objects.filter(team=team).values_list(
         "day", "dimension", "value", "captured", "outputs", "jobs"
     )
-    return {(day, dimension, value): tuple(rest) for day, dimension, value, *rest in rows}
+    return {(row[0], row[1], row[2]): (row[3], row[4], row[5]) for row in rows}
 
 
 @pytest.fixture
