@@ -60,7 +60,7 @@ def ask(*, team: Team, by: User, addressee: str, amount: int, reason: str) -> Cr
         readers = [person.email for person in managers(team) if person != by]
         _write("request_made", readers, asked, _page(team))
     else:
-        _write("request_made", _operators(), asked, _operators_page())
+        _write("request_made", _operators(), asked, _operators_page(asked))
     return asked
 
 
@@ -230,8 +230,8 @@ def _page(team: Team) -> str:
     return settings.BASE_URL + reverse("teams:credits_requests", args=[team.slug])
 
 
-def _operators_page() -> str:
-    return settings.BASE_URL + reverse("admin:app_list", args=["teams"])
+def _operators_page(request: CreditRequest) -> str:
+    return settings.BASE_URL + reverse("admin:teams_creditrequest_change", args=[request.pk])
 
 
 def _operators() -> list[str]:

@@ -104,10 +104,11 @@ def test_an_admin_asks_the_operator(client, team, alice, olga):
 
     client.post(f"{PAGE}new", {"amount": "1000", "reason": "The spring catalogue"})
 
-    assert CreditRequest.objects.get().addressee == "operator"
+    asked = CreditRequest.objects.get()
+    assert asked.addressee == "operator"
     assert mails() == [("olga@example.com", "Atelier asks for 1,000 credits")]
     assert "Alice Archer asks for 1,000 credits for the team Atelier:" in last_body()
-    assert "http://127.0.0.1:8000/admin/teams/" in last_body()
+    assert f"http://127.0.0.1:8000/admin/teams/creditrequest/{asked.pk}/change/" in last_body()
 
 
 def test_mail_to_operators_reaches_those_who_may_grant_and_no_other_staff(team, alice, olga):
