@@ -51,7 +51,7 @@ WORDS: dict[Right, str | Promise] = {
     Right.LAUNCH: gettext_lazy("Launch, cancel and repeat jobs, which spends credits"),
     Right.REVIEW: gettext_lazy("Approve and reject results, ask for changes"),
     Right.SEE_MONEY: gettext_lazy("See credits, budgets and the ledger"),
-    Right.MANAGE_BUDGETS: gettext_lazy("Set budgets and decide about wishes for credits"),
+    Right.MANAGE_BUDGETS: gettext_lazy("Set budgets and decide about requests for credits"),
     Right.INVITE: gettext_lazy("Invite people and take invitations back"),
     Right.MANAGE_TEAM: gettext_lazy(
         "Change roles and settings, remove members, read the audit trail"

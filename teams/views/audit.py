@@ -25,7 +25,7 @@ THINGS: dict[str, str | Promise] = {
     "team": gettext_lazy("Team"),
     "credits": gettext_lazy("Credits"),
     "budget": gettext_lazy("Budgets"),
-    "request": gettext_lazy("Wishes for credits"),
+    "request": gettext_lazy("Requests for credits"),
     "refund": gettext_lazy("Refunds"),
     "job": gettext_lazy("Jobs"),
 }

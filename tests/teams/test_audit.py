@@ -95,14 +95,14 @@ def rows_on(page: str) -> list[str]:
 
 def test_owners_and_admins_read_what_was_done_and_from_where(owner, team, bob):
     owner.post("/t/atelier/members/invite", {"email": "mia@example.com", "role": "viewer"})
-    record(team=team, actor="olga@example.com", action="budget.raised", subject="Bob", limit=50)
-    AuditEntry.objects.filter(action="budget.raised").update(address="198.51.100.9")
+    record(team=team, actor="olga@example.com", action="budget.set", subject="Bob", limit=50)
+    AuditEntry.objects.filter(action="budget.set").update(address="198.51.100.9")
     record(team=make_team("Other"), actor="x", action="team.changed", subject="Elsewhere")
 
     page = owner.get(AUDIT).content.decode()
 
     assert rows_on(page) == [
-        "Budget: raised Bob limit: 50",
+        "Budget set Bob limit: 50",
         "Invited mia@example.com role: Viewer",
         "Team founded Atelier owner: alice@example.com",
     ]
@@ -149,6 +149,12 @@ def test_long_trails_come_in_pages_without_gaps_or_doubles(
             break
 
     assert seen == [f"n{number}" for number in reversed(range(130))]
+
+
+def test_an_action_without_words_reads_as_it_is_written(owner, team):
+    record(team=team, actor="x", action="thing.turned_round", subject="S", number=3, empty="")
+
+    assert rows_on(owner.get(AUDIT).content.decode())[0] == "Thing: turned round S number: 3"
 
 
 def test_nonsense_as_a_page_shows_the_newest(owner):
