@@ -86,6 +86,13 @@ async def poll_job(ctx: Context, job: Job) -> None:
     if job.state in (State.UNKNOWN, State.READY):
         await confirm_hint(ctx, job)
         return
+    before = job.state
+    await _ask(ctx, job)
+    if job.state != before:  # Its place is free, or its results can be fetched.
+        ctx.wake()
+
+
+async def _ask(ctx: Context, job: Job) -> None:
     asked_at = ctx.clock()
     try:
         async with asyncio.timeout(ctx.timing.poll):
@@ -112,9 +119,6 @@ async def poll_job(ctx: Context, job: Job) -> None:
         raise  # The database is away, and the answer will be the same when it is back.
     except Exception:
         await _record_surprise(ctx, spare, asked_at)
-        return
-    if job.state != State.RUNNING:
-        ctx.wake()
 
 
 async def _record_surprise(ctx: Context, job: Job, asked_at: datetime) -> None:

@@ -31,11 +31,13 @@ QUICK = Timing(
     tick=0.1,
     sweep_every=0.1,
     engine_lease=1.0,
-    order=0.5,
+    order=1.0,
     submit=3,
     lease_margin=0.5,
     drain=3,
     run_again=0.2,
+    link_tries=2,
+    fetch_again=0.1,
 )
 
 
