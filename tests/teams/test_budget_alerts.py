@@ -19,14 +19,6 @@ NOVEMBER = datetime(2026, 11, 15, 12, tzinfo=UTC)
 DECEMBER = datetime(2026, 12, 2, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def mia(team: Team) -> User:
-    """A creator of the team."""
-    mia = User.objects.create_user("mia@example.com", name="Mia Moser")
-    Membership.objects.create(team=team, user=mia, role=Role.CREATOR)
-    return mia
-
-
 def reserve(team: Team, member: User | None, amount: int, job: str, at=NOVEMBER) -> None:
     with transaction.atomic():
         budgets.reserve(team=team, member=member, amount=amount, job=job, at=at)

@@ -10,18 +10,10 @@ from django.db import transaction
 
 from teams import budgets
 from teams.budget_changes import set_budget
-from teams.models import AuditEntry, Budget, Membership, Role, Team, User
+from teams.models import AuditEntry, Budget, Membership, Role, User
 
 PAGE = "/t/atelier/credits/budgets/"
 NOVEMBER = datetime(2026, 11, 15, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def mia(team: Team) -> User:
-    """A creator of the team."""
-    mia = User.objects.create_user("mia@example.com", name="Mia Moser")
-    Membership.objects.create(team=team, user=mia, role=Role.CREATOR)
-    return mia
 
 
 def values(alice: User, mia: User, **changes: str) -> dict[str, str]:
