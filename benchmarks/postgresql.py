@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 #: Where Debian keeps them, newest first.
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -42,14 +43,16 @@ def throwaway() -> Iterator[str]:
 
 
 def _run(*command: object) -> None:
-    is_root = os.getuid() == 0
+    as_whom: Any = {}
+    if os.getuid() == 0:
+        as_whom = {"user": "postgres", "group": "postgres", "extra_groups": []}
     subprocess.run(  # noqa: S603 - Debian's programs
         [str(part) for part in command],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
         cwd="/",
-        **({"user": "postgres", "group": "postgres", "extra_groups": []} if is_root else {}),
+        **as_whom,
     )
 
 

@@ -24,31 +24,23 @@ MOST_KEPT = 100
 #: What others know that must fit the ledger: each yields sentences, and reads the same moment.
 further_checks: list[Callable[[], Iterator[str]]] = []
 
+# What does not continue the entry before it; asked once for both of its sentences.
+_CHAIN = """
+    SELECT t.slug, e.seq, e.before, e.posted_after, e.held_after, e.posted + e.d_posted,
+           e.held + e.d_held
+      FROM (SELECT account_id, seq, d_posted, d_held, posted_after, held_after,
+                   COALESCE(LAG(seq) OVER own, 0) AS before,
+                   COALESCE(LAG(posted_after) OVER own, 0) AS posted,
+                   COALESCE(LAG(held_after) OVER own, 0) AS held
+              FROM teams_ledgerentry WINDOW own AS (PARTITION BY account_id ORDER BY seq)) e
+      JOIN teams_creditaccount a ON a.id = e.account_id JOIN teams_team t ON t.id = a.team_id
+     WHERE e.seq <> e.before + 1 OR e.posted_after <> e.posted + e.d_posted
+        OR e.held_after <> e.held + e.d_held"""
 _RULES: tuple[tuple[str, str], ...] = (
     (
         "SELECT t.slug FROM teams_team t LEFT JOIN teams_creditaccount a ON a.team_id = t.id"
         " WHERE a.id IS NULL",
         "{}: the team has no credit account.",
-    ),
-    (
-        """
-        SELECT t.slug, e.before + 1
-          FROM (SELECT account_id, seq, COALESCE(LAG(seq) OVER (PARTITION BY account_id ORDER BY seq), 0)
-                       AS before FROM teams_ledgerentry) e
-          JOIN teams_creditaccount a ON a.id = e.account_id JOIN teams_team t ON t.id = a.team_id
-         WHERE e.seq <> e.before + 1""",
-        "{}: entry {} is missing.",
-    ),
-    (
-        """
-        SELECT t.slug, e.seq, e.posted_after, e.held_after, e.posted + e.d_posted, e.held + e.d_held
-          FROM (SELECT account_id, seq, d_posted, d_held, posted_after, held_after,
-                       COALESCE(LAG(posted_after) OVER own, 0) AS posted,
-                       COALESCE(LAG(held_after) OVER own, 0) AS held
-                  FROM teams_ledgerentry WINDOW own AS (PARTITION BY account_id ORDER BY seq)) e
-          JOIN teams_creditaccount a ON a.id = e.account_id JOIN teams_team t ON t.id = a.team_id
-         WHERE e.posted_after <> e.posted + e.d_posted OR e.held_after <> e.held + e.d_held""",
-        "{}: entry {} says {} posted and {} held; the entries up to it add up to {} and {}.",
     ),
     (
         """
@@ -177,6 +169,7 @@ def find_differences(*, further: bool = True) -> list[str]:
         for name in ledger_triggers.missing(connection)
     ]
     with one_moment():
+        found += _broken_links()
         for query, sentence in _RULES:
             found += name_rows(query, sentence)
         for check in further_checks if further else ():
@@ -195,6 +188,19 @@ def check_now() -> LedgerCheck:
     return LedgerCheck.objects.create(
         seconds=time.monotonic() - began, entries=entries, differences=kept
     )
+
+
+def _broken_links() -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAIN)
+        for team, seq, before, posted, held, posted_sum, held_sum in cursor.fetchall():
+            if seq != before + 1:
+                yield f"{team}: entry {before + 1} is missing."
+            if (posted, held) != (posted_sum, held_sum):
+                yield (
+                    f"{team}: entry {seq} says {posted} posted and {held} held;"
+                    f" the entries up to it add up to {posted_sum} and {held_sum}."
+                )
 
 
 def name_rows(query: str, sentence: str) -> Iterator[str]:
