@@ -61,7 +61,7 @@ class FindingFilter(admin.SimpleListFilter):
 class ReconciliationAdmin(ReadOnlyAdmin):
     """Reports of all days, the newest first. Made by the workers and never changed."""
 
-    list_display = ("day", "provider", *_COLUMNS, "alerted_at")
+    list_display = ("day", "provider", *_COLUMNS)
     list_filter = (FindingFilter, "account")
     list_select_related = ("account",)
     date_hierarchy = "day"

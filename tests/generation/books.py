@@ -73,11 +73,12 @@ def fashn_at(
     charged: int | None,
     delivered: int = 2,
     suspected: int = 0,
+    day: date = DAY,
     **changes: Any,
 ) -> Job:
     """A task at FASHN, at 1 credit for a result, and what it told that it charged."""
     job = launch_fashn(team, num_images=2)
-    job = _ended(deliver_swap(team, job=job, delivered=delivered), hour, **changes)
+    job = _ended(deliver_swap(team, job=job, delivered=delivered), hour, day, **changes)
     Attempt.objects.create(
         job=job, number=1, request_hash="x", outcome="accepted", remote_id=job.remote_id,
         provider_charged=charged, suspected_cost=suspected, started_at=job.submitted_at,
@@ -86,12 +87,13 @@ def fashn_at(
     return job
 
 
-def _ended(job: Job, hour: float, **changes: Any) -> Job:
+def _ended(job: Job, hour: float, day: date = DAY, **changes: Any) -> Job:
+    end = at(hour, day=day)
     values = {
         "remote_id": f"task-{job.pk}",
-        "submitted_at": at(hour) - timedelta(minutes=2),
-        "seen_running_at": at(hour) - timedelta(minutes=1),
-        "remote_ended_at": at(hour),
+        "submitted_at": end - timedelta(minutes=2),
+        "seen_running_at": end - timedelta(minutes=1),
+        "remote_ended_at": end,
         **changes,
     }
     Job.objects.filter(pk=job.pk).update(**values)
