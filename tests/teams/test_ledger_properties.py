@@ -295,7 +295,7 @@ def test_no_order_of_events_and_no_crash_breaks_the_ledger():
         LedgerMachine,
         settings=settings(
             # PostgreSQL takes three times as long for each step.
-            max_examples=12 if connection.vendor == "postgresql" else 25,
+            max_examples=8 if connection.vendor == "postgresql" else 25,
             stateful_step_count=30,
             deadline=None,
             database=None,
