@@ -18,6 +18,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
 
 from generation.models import Reconciliation
 from generation.operators.books import is_drifting
@@ -74,7 +75,7 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         """Django's pages, and the list as a file."""
         own = path(
             "csv/",
-            self.admin_site.admin_view(self.csv_view),
+            self.admin_site.admin_view(require_GET(self.csv_view)),
             name="generation_reconciliation_csv",
         )
         return [own, *super().get_urls()]
