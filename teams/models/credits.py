@@ -8,11 +8,10 @@ most one hold and one settlement. `teams/credits.py` is the only writer.
 
 from __future__ import annotations
 
-from datetime import date, datetime, tzinfo
+from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q, Sum
-from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from teams.models.people import Team
@@ -65,17 +64,6 @@ class LedgerEntryQuerySet(models.QuerySet["LedgerEntry"]):
         """Credits that settlements took for good, less what was credited back."""
         moved = self.filter(kind__in=["settle", "refund"]).aggregate(sum=Sum("d_posted"))["sum"]
         return -(moved or 0)
-
-    def spent_by_day(self, zone: tzinfo) -> dict[date, int]:
-        """Credits that settlements took, by the day in that zone; quiet days are left out."""
-        days = (
-            self.filter(kind=LedgerEntry.Kind.SETTLE, d_posted__lt=0)
-            .order_by()
-            .annotate(day=TruncDate("at", tzinfo=zone))
-            .values("day")
-            .annotate(spent=-Sum("d_posted"))
-        )
-        return {row["day"]: row["spent"] for row in days}
 
 
 class LedgerEntry(models.Model):

@@ -94,7 +94,7 @@ def busy(operator, atelier, settings):
         "a grant": f"/admin/teams/grant/{later.pk}/change/",
         "end a grant": f"/admin/teams/grant/{kept.pk}/end/",
         "ledger": "/admin/teams/ledgerentry/?kind=grant&since=2020-01-01",
-        "entry": f"/admin/teams/ledgerentry/{LedgerEntry.objects.first().pk}/change/",
+        "entry": f"/admin/teams/ledgerentry/{LedgerEntry.objects.earliest('pk').pk}/change/",
         "requests": "/admin/teams/creditrequest/",
         "request": f"/admin/teams/creditrequest/{asked.pk}/change/",
         "approve": f"/admin/teams/creditrequest/{asked.pk}/approve/",

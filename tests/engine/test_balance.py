@@ -43,4 +43,5 @@ def test_a_balance_is_read_at_once_when_the_provider_says_that_no_credits_are_le
     # Both providers at the start and this one again: once for a refusal, and not on and on.
     time.sleep(0.3)
     assert [call["provider"] for call in sandbox.calls("usage")].count("fashn") == 2
+    assert account.closed_until is not None
     assert account.closed_until > now() + timedelta(seconds=20)

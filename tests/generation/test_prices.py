@@ -151,7 +151,8 @@ def studio(db, client):
             client.force_login(owner_of(self.team))
 
         def page(self) -> str:
-            return client.get(reverse("generation:studio", args=[self.team.slug])).text
+            answer = client.get(reverse("generation:studio", args=[self.team.slug]))
+            return str(answer.text)
 
         def launch(self, **changes):
             form = {
@@ -170,7 +171,7 @@ def studio(db, client):
 
 def shown_price(html: str) -> str:
     [price] = re.findall(r'<input type="hidden" name="price" value="(\d+)"', html)
-    return price
+    return str(price)
 
 
 def test_a_job_is_held_at_the_price_that_counts_and_keeps_it(studio):

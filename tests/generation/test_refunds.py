@@ -41,7 +41,7 @@ def job(db) -> Job:
 
 @pytest.fixture
 def output(job) -> Output:
-    return job.outputs.get(index=0)
+    return Output.objects.get(job=job, index=0)
 
 
 @pytest.fixture

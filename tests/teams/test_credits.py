@@ -60,6 +60,7 @@ def test_a_grant_counts_once_per_key(ten):
     with pytest.raises(AlreadyPosted) as again:
         grant(team=ten, amount=10, actor="operator", reason="Start", key="start")
 
+    assert again.value.entry is not None
     assert again.value.entry.seq == 1
     assert rows() == [(1, "grant", 10, 0, 10, 0)]
 
