@@ -11,11 +11,10 @@ from django.utils.timezone import now
 
 from generation.models import Attempt, BalanceReading, Job, ProviderAccount, Reconciliation
 from generation.providers.registry import current_account
-from generation.reconciliation import make_report
 from tests.engine.conftest import QUICK, wait_for_state, wait_until
 from tests.engine.fashn import launch_fashn
 from tests.factories import launch_swap
-from tests.generation.books import read_from, set_balance
+from tests.generation.books import read_from, report_of, set_balance
 
 READ_OFTEN = dataclasses.replace(QUICK, balance_every=0.2)
 
@@ -38,7 +37,7 @@ def test_jobs_and_what_leaves_beside_them_add_up_to_what_the_sandbox_charged(
     # In the sandbox somebody takes 30 more.
     set_balance(sandbox.url, provider, 10_000 - 30)
     read_from(account, 24, day=today)
-    report = make_report(account, today, now() + timedelta(days=2))
+    report = report_of(account, today, now() + timedelta(days=2))
 
     stats = httpx.get(f"{sandbox.url}/__sandbox__/stats").json()["accounts"][provider]
     [charged] = {figures["charged"] for figures in stats.values() if figures["charged"]}

@@ -9,10 +9,11 @@ from typing import Any
 import httpx
 
 from generation.balances import note_balance
-from generation.models import Attempt, BalanceReading, Job, ProviderAccount
+from generation.models import Attempt, BalanceReading, Job, ProviderAccount, Reconciliation
 from generation.providers.base import Balance
 from generation.providers.keys import SANDBOX_KEYS
 from generation.providers.registry import client_for
+from generation.reconciliation import make_report
 from teams.models import Team
 from tests.engine.fashn import launch_fashn
 from tests.factories import deliver_swap, launch_swap
@@ -25,6 +26,13 @@ LATER = datetime(2026, 11, 11, 1, 0, tzinfo=UTC)
 def at(hour: float, *, day: date = DAY) -> datetime:
     """A moment of the day; hours below 0 and above 24 are of its neighbours."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(hours=hour)
+
+
+def report_of(account: ProviderAccount, day: date, moment: datetime) -> Reconciliation:
+    """The account's report of a day that can be made up."""
+    report = make_report(account, day, moment)
+    assert report is not None
+    return report
 
 
 def reading(
@@ -79,6 +87,7 @@ def fashn_at(
     """A task at FASHN, at 1 credit for a result, and what it told that it charged."""
     job = launch_fashn(team, num_images=2)
     job = _ended(deliver_swap(team, job=job, delivered=delivered), hour, day, **changes)
+    assert job.submitted_at is not None
     Attempt.objects.create(
         job=job, number=1, request_hash="x", outcome="accepted", remote_id=job.remote_id,
         provider_charged=charged, suspected_cost=suspected, started_at=job.submitted_at,

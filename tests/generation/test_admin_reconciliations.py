@@ -15,9 +15,9 @@ from generation.balances import note_balance
 from generation.models import Reconciliation
 from generation.providers.base import Balance
 from generation.providers.registry import current_account
-from generation.reconciliation import make_due_reports, make_report
+from generation.reconciliation import make_due_reports
 from tests.factories import make_team, make_user
-from tests.generation.books import DAY, LATER, fashn_at, reading
+from tests.generation.books import DAY, LATER, fashn_at, reading, report_of
 from tests.generation.providers_page import PAGE, words
 
 pytestmark = pytest.mark.django_db
@@ -107,7 +107,7 @@ def test_a_report_names_the_jobs_behind_its_figures(client, operator, fashn):
     dear = fashn_at(team, 9, charged=5)
     broken = fashn_at(team, 10, charged=None, delivered=1, suspected=1)
     reading(fashn, 24, 90)
-    report = make_report(fashn, DAY, LATER)
+    report = report_of(fashn, DAY, LATER)
     client.force_login(operator)
 
     answer = client.get(f"{LIST}{report.pk}/change/")

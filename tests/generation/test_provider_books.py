@@ -11,11 +11,19 @@ from generation.engine.provider_books import keep_provider_books, tell_drifts, w
 from generation.models import BalanceReading, ProviderAccount, Reconciliation
 from generation.operators.books import lasting
 from generation.providers.registry import current_account
-from generation.reconciliation import make_report
 from sandbox.app import create_app
 from sandbox.server import serve_in_thread
 from tests.factories import make_team, make_user
-from tests.generation.books import DAY, LATER, at, read_from, reading, set_balance, swap_at
+from tests.generation.books import (
+    DAY,
+    LATER,
+    at,
+    read_from,
+    reading,
+    report_of,
+    set_balance,
+    swap_at,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +76,7 @@ def test_what_leaves_the_provider_beside_our_jobs_shows_as_unexplained(served, p
     set_balance(served, provider, 940)
     read_from(account, 24)
 
-    report = make_report(account, DAY, LATER)
+    report = report_of(account, DAY, LATER)
 
     assert (report.expected, report.reported, report.topped_up) == (0, 60, 0)
     assert (report.difference, report.unexplained) == (60, 60)
@@ -81,7 +89,7 @@ def test_what_is_added_at_the_provider_is_no_negative_difference(served, provide
     set_balance(served, provider, 1500)
     read_from(account, 24)
 
-    report = make_report(account, DAY, LATER)
+    report = report_of(account, DAY, LATER)
 
     assert (report.reported, report.topped_up, report.difference) == (0, 500, 0)
 
@@ -200,7 +208,7 @@ def test_a_drift_above_the_alarm_is_told_once_for_its_report(sellerpic, mailoutb
 def test_a_drift_at_the_alarm_or_below_is_not_told(sellerpic, mailoutbox):
     reading(sellerpic, 0, 200, 0)
     reading(sellerpic, 24, 180, 20)
-    make_report(sellerpic, DAY, LATER)
+    report_of(sellerpic, DAY, LATER)
 
     assert tell_drifts(LATER) == 0
     assert mailoutbox == []
@@ -210,7 +218,7 @@ def test_a_drift_at_the_alarm_or_below_is_not_told(sellerpic, mailoutbox):
 def test_a_lower_alarm_brings_up_no_old_reports(sellerpic, mailoutbox, settings):
     reading(sellerpic, 0, 200, 0)
     reading(sellerpic, 24, 180, 20)
-    make_report(sellerpic, DAY, LATER)
+    report_of(sellerpic, DAY, LATER)
     settings.RECONCILIATION_ALARM_CREDITS = 5
 
     assert tell_drifts(LATER + timedelta(days=3)) == 0

@@ -19,7 +19,7 @@ from generation.reconciliation import (
 )
 from generation.transitions import advance
 from tests.factories import launch_swap, make_team
-from tests.generation.books import DAY, LATER, at, fashn_at, reading, swap_at
+from tests.generation.books import DAY, LATER, at, fashn_at, reading, report_of, swap_at
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +61,7 @@ def test_a_day_that_adds_up_has_no_difference(sellerpic, team):
     reading(sellerpic, 23.9, 194, 6)
     swap_at(team, 23.95)  # Seen after the last reading: the next day's.
 
-    report = make_report(sellerpic, DAY, LATER)
+    report = report_of(sellerpic, DAY, LATER)
 
     assert figures(report) == {
         "expected": 6, "reported": 6, "topped_up": 0, "suspected": 0, "difference": 0,
@@ -74,7 +74,7 @@ def test_a_day_that_adds_up_has_no_difference(sellerpic, team):
     # The days adjoin, so that nothing counts twice and nothing is forgotten.
     following = DAY + timedelta(days=1)
     reading(sellerpic, 23, 190, 10, day=following)
-    assert figures(make_report(sellerpic, following, LATER + timedelta(days=1))) == {
+    assert figures(report_of(sellerpic, following, LATER + timedelta(days=1))) == {
         "expected": 4, "reported": 4, "topped_up": 0, "suspected": 0, "difference": 0,
         "unexplained": 0,
     }  # fmt: skip
@@ -85,7 +85,7 @@ def test_what_is_spent_outside_the_product_is_unexplained(sellerpic, team):
     swap_at(team, 9)
     reading(sellerpic, 24, 151, 49)
 
-    report = make_report(sellerpic, DAY, LATER)
+    report = report_of(sellerpic, DAY, LATER)
 
     assert (report.expected, report.reported) == (4, 49)
     assert (report.difference, report.unexplained) == (45, 45)
@@ -103,7 +103,7 @@ def test_a_balance_that_is_filled_up_is_no_negative_difference(
     swap_at(team, 9)
     reading(sellerpic, 24, 30 + 494, last)
 
-    report = make_report(sellerpic, DAY, LATER)
+    report = report_of(sellerpic, DAY, LATER)
 
     assert report.topped_up == topped_up
     assert (report.expected, report.reported) == (4, 6 if used else 4)
@@ -116,7 +116,7 @@ def test_a_new_period_of_the_provider_counts_by_what_is_left(sellerpic):
     reading(sellerpic, 12, 1000, 0)
     reading(sellerpic, 24, 985, 15)
 
-    report = make_report(sellerpic, DAY, LATER)
+    report = report_of(sellerpic, DAY, LATER)
 
     assert (report.reported, report.topped_up, report.unexplained) == (25, 910, 25)
 
@@ -129,7 +129,7 @@ def test_jobs_that_the_provider_charged_otherwise_are_named(fashn, team):
     silent = fashn_at(team, 11, charged=None)
     reading(fashn, 24, 90)
 
-    report = make_report(fashn, DAY, LATER)
+    report = report_of(fashn, DAY, LATER)
 
     assert figures(report) == {
         "expected": 8, "reported": 10, "topped_up": 0, "suspected": 0, "difference": 2,
@@ -155,7 +155,7 @@ def test_a_price_of_the_operators_own_is_no_difference(fashn, team):
     Job.objects.filter(pk=job.pk).update(unit_price=3, price=6, captured=6)
     reading(fashn, 24, 98)
 
-    report = make_report(fashn, DAY, LATER)
+    report = report_of(fashn, DAY, LATER)
 
     assert (report.expected, report.difference, named(report, "told")) == (2, 0, [])
 
@@ -166,7 +166,7 @@ def test_a_capture_that_differs_from_the_charge_at_the_same_price_is_named(fashn
     Job.objects.filter(pk=job.pk).update(captured=1)
     reading(fashn, 24, 98)
 
-    [entry] = named(make_report(fashn, DAY, LATER), "told")
+    [entry] = named(report_of(fashn, DAY, LATER), "told")
 
     assert (entry["job"], entry["captured"], entry["difference"]) == (str(job.pk), 1, 1)
 
@@ -176,7 +176,7 @@ def test_suspected_costs_explain_a_surplus_up_to_their_amount(fashn, team):
     broken = fashn_at(team, 8, charged=None, delivered=1, suspected=1)
     reading(fashn, 24, 95)
 
-    report = make_report(fashn, DAY, LATER)
+    report = report_of(fashn, DAY, LATER)
 
     assert figures(report) == {
         "expected": 1, "reported": 5, "topped_up": 0, "suspected": 1, "difference": 4,
@@ -193,7 +193,7 @@ def test_a_job_in_doubt_is_suspected_before_anybody_decides(sellerpic, team):
     reading(sellerpic, 0, 100, 0)
     reading(sellerpic, 24, 96, 4)
 
-    report = make_report(sellerpic, DAY, LATER)
+    report = report_of(sellerpic, DAY, LATER)
 
     assert (report.expected, report.suspected, report.difference) == (0, 4, 4)
     assert report.unexplained == 0
@@ -207,8 +207,8 @@ def test_a_task_that_ends_around_midnight_alarms_nobody_on_either_day(sellerpic,
     reading(sellerpic, 24, 96, 4)
     reading(sellerpic, 24, 92, 8, day=DAY + timedelta(days=1))
 
-    first = make_report(sellerpic, DAY, LATER)
-    second = make_report(sellerpic, DAY + timedelta(days=1), LATER + timedelta(days=1))
+    first = report_of(sellerpic, DAY, LATER)
+    second = report_of(sellerpic, DAY + timedelta(days=1), LATER + timedelta(days=1))
 
     assert (first.expected, first.difference, first.unexplained) == (0, 4, 0)
     assert named(first, "under_way") == [{"kind": "under_way", "job": str(job.pk), "amount": 4}]
@@ -224,7 +224,7 @@ def test_what_a_replaced_key_had_is_not_compared(sellerpic, team):
     reading(sellerpic, 10, 200, 0)
     reading(sellerpic, 24, 197, 3)
 
-    report = make_report(sellerpic, DAY, LATER)
+    report = report_of(sellerpic, DAY, LATER)
 
     assert (report.reported, report.topped_up) == (13, 0)
 
@@ -253,7 +253,7 @@ def test_reports_are_made_an_hour_after_midnight_and_never_twice(sellerpic, team
     [report] = make_due_reports(LATER)
     swap_at(team, 10)  # Found later: the day stays as it was made.
     assert make_due_reports(LATER) == []
-    again = make_report(sellerpic, DAY, LATER + timedelta(days=3))
+    again = report_of(sellerpic, DAY, LATER + timedelta(days=3))
 
     assert (again.pk, again.expected, again.made_at) == (report.pk, 4, LATER)
     assert Reconciliation.objects.filter(day=DAY).count() == 1
@@ -295,7 +295,7 @@ def test_no_more_jobs_are_named_than_a_page_can_show(fashn, team, monkeypatch):
         fashn_at(team, hour, charged=2 + hour)
     reading(fashn, 24, 82)
 
-    report = make_report(fashn, DAY, LATER)
+    report = report_of(fashn, DAY, LATER)
 
     assert [entry["difference"] for entry in named(report, "told")] == [4, 3]
     assert named(report, "left_out") == [{"kind": "left_out", "of": "told", "jobs": 2, "amount": 3}]
@@ -338,5 +338,5 @@ def test_a_report_needs_few_queries_however_many_jobs_there_are(
     )
 
     with django_assert_max_num_queries(25):
-        report = make_report(fashn, DAY, LATER)
+        report = report_of(fashn, DAY, LATER)
     assert (report.expected, report.reported) == (14, 14)
