@@ -1,6 +1,6 @@
 """What people do to budgets: set, change and remove limits, and allow more for one month.
 
-Each is recorded in the audit trail. Locks are taken in the order team, account, budgets, months.
+Each is recorded in the audit trail. Locks are taken in the order account, team, budgets, months.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from django.utils.translation import gettext as _
 
 from teams.audit import record
 from teams.budget_alerts import announce, rearm
-from teams.budget_status import Standing, budgets_of, holds_of, month_of, used_by_person
+from teams.budget_status import (
+    Standing,
+    budgets_of,
+    holds_of,
+    in_lock_order,
+    month_of,
+    used_by_person,
+)
 from teams.models import (
     Budget,
     BudgetPeriod,
@@ -51,14 +58,13 @@ def set_budgets(
     A new budget counts what its month has seen so far. Raises BudgetRefused for somebody who is
     no member of the team; then nothing is changed at all.
     """
+    # No hold may pass between the counting of the past and the first use of the counter. The account
+    # comes first: a delivery settles and then counts its files at the team.
+    CreditAccount.objects.select_for_update(no_key=True).get(team=team)
     # Not the whole row's lock: whoever writes a row that belongs to the team needs not wait.
     Team.objects.select_for_update(no_key=True).get(pk=team.pk)
-    # No hold may pass between the counting of the past and the first use of the counter.
-    CreditAccount.objects.select_for_update(no_key=True).get(team=team)
-    present = {
-        budget.member_id: budget
-        for budget in Budget.objects.filter(team=team).select_for_update(no_key=True).order_by("pk")
-    }
+    budgets = in_lock_order(Budget.objects.filter(team=team))
+    present = {budget.member_id: budget for budget in budgets.select_for_update(no_key=True)}
     changed = 0
     for member in sorted(wishes, key=lambda person: person.pk if person else 0):
         wish, budget = wishes[member], present.get(member.pk if member else None)

@@ -14,7 +14,7 @@ from typing import cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -280,15 +280,15 @@ def _announce_ends(at: datetime) -> None:
     marks = [timedelta(days=days) for days in settings.GRANT_END_NOTICE_DAYS]
     if not marks:
         return
-    ending = Grant.objects.filter(
-        remaining__gt=0, expired_at=None, expires_at__gt=at, expires_at__lte=at + max(marks)
-    )
+    # Asked of the database: those that were told must not stand before those that were not.
+    untold = Q()
+    for mark in marks:
+        told_before = Q(announced_at=None) | Q(announced_at__lt=F("expires_at") - mark)
+        untold |= Q(expires_at__lte=at + mark) & told_before
+    ending = Grant.objects.filter(untold, remaining__gt=0, expired_at=None, expires_at__gt=at)
     of_team: dict[Team, list[Grant]] = {}
     for grant in _with_team(ending.order_by("expires_at", "pk")):
-        end = cast(datetime, grant.expires_at)
-        mark = end - min(mark for mark in marks if end - mark <= at)
-        if grant.announced_at is None or grant.announced_at < mark:
-            of_team.setdefault(grant.account.team, []).append(grant)
+        of_team.setdefault(grant.account.team, []).append(grant)
     for team, announced in of_team.items():
         with transaction.atomic():
             told_now = [

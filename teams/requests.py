@@ -26,6 +26,7 @@ from teams.budget_status import managers, month_of
 from teams.credits import grant
 from teams.letters import send_letters
 from teams.models import CreditRequest, Grant, Membership, Team, User
+from teams.movements import lock_account
 
 State = CreditRequest.State
 Addressee = CreditRequest.Addressee
@@ -108,6 +109,9 @@ def approve_by_operator(
 
     For requests to the operator. Raises RequestRefused when it was decided before.
     """
+    # Before the request: budgets are set under the account's lock and wait for the team's, and
+    # whoever takes a member out has the team's and waits for the request.
+    lock_account(request.team)
     _decide(request, Addressee.OPERATOR, State.APPROVED, by, note, now(), amount=amount)
     given = grant(
         team=request.team,

@@ -11,10 +11,7 @@ import time_machine
 from django.db import connection, transaction
 
 from teams import budgets
-from teams.budget_changes import (
-    remove_budget,
-    set_budget,
-)
+from teams.budget_changes import Limits, allow_more, remove_budget, set_budget, set_budgets
 from teams.budget_status import used_by_person
 from teams.budgets import BudgetExceeded
 from teams.credits import grant, hold, refund, settle
@@ -202,3 +199,62 @@ def test_a_budget_that_goes_meanwhile_breaks_no_launch(team, mia, alice):
     assert LedgerEntry.objects.filter(kind="hold").count() == 14
     (of_team,) = budgets.outlook(team, mia, LedgerEntry.objects.latest("at").at)
     assert of_team.used == 56
+
+
+def run_beside(work) -> tuple[threading.Thread, list[BaseException]]:
+    """Begin `work` in a thread of its own, and give it time to wait for what we hold."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as exc:
+            failures.append(exc)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(0.2)
+    return thread, failures
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delivery_and_a_new_limit_never_wait_for_each_other_in_a_circle(team, alice):
+    """A delivery settles, which locks the account, and then counts its files at the team."""
+    fill(team, 100)
+    launch(team, alice, 4, "job")
+
+    with transaction.atomic():
+        end(team, held=4, captured=4, job="job")
+        thread, failures = run_beside(
+            lambda: set_budget(team=team, member=None, limit=9, by=alice, at=NOVEMBER)
+        )
+        Team.objects.filter(pk=team.pk).update(storage_bytes=1)
+    thread.join()
+
+    assert failures == []
+    assert Budget.objects.get().limit == 9
+    assert Team.objects.get().storage_bytes == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_and_new_limits_never_wait_for_each_other_in_a_circle(team, mia, alice):
+    """The member's budget is older than the team's; the team's is locked first all the same."""
+    of_mia = Budget.objects.create(team=team, member=mia, limit=10)
+    of_team = Budget.objects.create(team=team, limit=10)
+    wishes = {None: Limits(20), mia: Limits(20)}
+
+    with transaction.atomic():
+        Budget.objects.select_for_update(no_key=True).get(pk=of_team.pk)
+        thread, failures = run_beside(
+            lambda: set_budgets(team=team, by=alice, wishes=wishes, at=NOVEMBER)
+        )
+        given = allow_more(team=team, member=mia, amount=5, at=NOVEMBER)
+    thread.join()
+
+    assert failures == []
+    assert given == {"member": 5}
+    for budget in (of_mia, of_team):
+        budget.refresh_from_db()
+        assert budget.limit == 20

@@ -311,6 +311,20 @@ def test_an_end_is_announced_two_weeks_and_three_days_before_once_each(team, mem
     assert announced() == sorted(both * 2)
 
 
+def test_ends_that_were_announced_keep_no_later_one_from_being_announced(team, monkeypatch):
+    """More grants end soon than are looked at in one go."""
+    monkeypatch.setattr("teams.grants._AT_ONCE", 2)
+    start = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    for number in range(5):
+        give(team, 10, str(number), expires_at=start + (5 + number) * DAY)
+
+    for _ in range(4):
+        tend_grants(start)
+
+    assert Grant.objects.filter(announced_at=start).count() == 5
+    assert OutgoingMail.objects.count() == 3
+
+
 def test_the_mail_names_each_grant_in_the_teams_time(team):
     Team.objects.filter(pk=team.pk).update(time_zone="Asia/Tokyo")
     start = datetime(2027, 3, 1, 12, tzinfo=UTC)
