@@ -36,6 +36,7 @@ class Right(StrEnum):
     VIEW = "view"
     EDIT_CATALOG = "edit_catalog"
     LAUNCH = "launch"
+    CANCEL = "cancel"
     REVIEW = "review"
     SEE_MONEY = "see_money"
     MANAGE_BUDGETS = "manage_budgets"
@@ -48,7 +49,8 @@ class Right(StrEnum):
 WORDS: dict[Right, str | Promise] = {
     Right.VIEW: gettext_lazy("See products, jobs and results; download what is approved"),
     Right.EDIT_CATALOG: gettext_lazy("Add, change and archive products and photos"),
-    Right.LAUNCH: gettext_lazy("Launch, cancel and repeat jobs, which spends credits"),
+    Right.LAUNCH: gettext_lazy("Launch and repeat jobs, which spends credits"),
+    Right.CANCEL: gettext_lazy("Cancel jobs that wait; put the results of sent ones aside"),
     Right.REVIEW: gettext_lazy("Approve and reject results, ask for changes"),
     Right.SEE_MONEY: gettext_lazy("See credits, budgets and the ledger"),
     Right.MANAGE_BUDGETS: gettext_lazy("Set budgets and decide about requests for credits"),
@@ -63,12 +65,20 @@ RIGHTS: dict[str, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
     Role.ADMIN: frozenset(Right) - {Right.OWN},
     Role.CREATOR: frozenset(
-        {Right.VIEW, Right.EDIT_CATALOG, Right.LAUNCH, Right.REVIEW, Right.SEE_MONEY}
+        {
+            Right.VIEW,
+            Right.EDIT_CATALOG,
+            Right.LAUNCH,
+            Right.CANCEL,
+            Right.REVIEW,
+            Right.SEE_MONEY,
+        }
     ),
     Role.REVIEWER: frozenset({Right.VIEW, Right.REVIEW}),
     Role.VIEWER: frozenset({Right.VIEW}),
 }
-#: What nobody may in a suspended team: it looks, decides and downloads, and starts nothing new.
+#: What nobody may in a suspended team: it looks, decides, cancels and downloads, and starts nothing
+#: new.
 WITHHELD_WHEN_SUSPENDED = frozenset({Right.EDIT_CATALOG, Right.LAUNCH, Right.MANAGE_BUDGETS})
 
 

@@ -3,6 +3,7 @@
 A suspended team looks and downloads, and starts nothing new; jobs under way run on. A closed one is
 gone for its members, and its ledger stays. Closing takes its time: jobs not yet sent are cancelled
 at once, those at a provider are waited for, and the team is closed when no credit is held any more.
+Its owners are told of each by mail.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import DateTimeField, Value
 from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from teams.audit import record
-from teams.models import CreditAccount, Team, User
+from teams.letters import send_letters
+from teams.models import CreditAccount, Membership, Role, Team, User
 from teams.services import TeamRefused
 
 #: Letters of a reason that a team's row keeps.
@@ -42,6 +46,7 @@ def suspend(*, team: Team, actor: User | str, reason: str) -> None:
     if not suspended:
         raise TeamRefused(_("This team is suspended already."))
     record(team=team, actor=actor, action="team.suspended", subject=team.name, reason=reason)
+    _tell_owners(team, actor, "suspended", reason)
     team.refresh_from_db()
 
 
@@ -57,6 +62,7 @@ def resume(*, team: Team, actor: User | str, reason: str = "") -> None:
     if not resumed:
         raise TeamRefused(_("This team is not suspended."))
     record(team=team, actor=actor, action="team.resumed", subject=team.name, reason=reason)
+    _tell_owners(team, actor, "resumed", reason)
     team.refresh_from_db()
 
 
@@ -79,6 +85,7 @@ def close(*, team: Team, actor: User | str, reason: str = "") -> bool:
             raise TeamRefused(_("This team is being closed already."))
         team.invitations.open().update(revoked_at=at)
         record(team=team, actor=actor, action="team.closing", subject=team.name, reason=reason)
+        _tell_owners(team, actor, "closing", reason)
     closed = _finish(team, actor.email if isinstance(actor, User) else actor, at)
     team.refresh_from_db()
     return closed
@@ -100,6 +107,21 @@ def _finish(team: Team, actor: str, at: datetime) -> bool:
         if closed:
             record(team=team, actor=actor, action="team.closed", subject=team.name)
     return bool(closed)
+
+
+def _tell_owners(team: Team, actor: User | str, act: str, reason: str) -> None:
+    """Mail the owners but the actor. Who is no member of the team did it as the operator."""
+    members = Membership.objects.filter(team=team, user__is_active=True)
+    by_member = isinstance(actor, User) and members.filter(user=actor).exists()
+    owners = [member.user for member in members.filter(role=Role.OWNER).by_rank()]
+    context = {
+        "team": team,
+        "act": act,
+        "by": actor if by_member else _("The operator"),
+        "reason": reason,
+        "link": settings.BASE_URL + reverse("catalog:product_list", args=[team.slug]),
+    }
+    send_letters("team_standing", [who.email for who in owners if who != actor], context)
 
 
 def _lock_account(team: Team) -> CreditAccount:

@@ -22,6 +22,7 @@ from generation.tasks import send_wake_hint
 from generation.transitions import record_event
 from teams.credits import BudgetExceeded, hold
 from teams.models import Team, User
+from teams.movements import lock_account
 
 
 class PriceChanged(LaunchRefused):
@@ -160,6 +161,8 @@ def _fill(job: Job, by: User, inputs: Mapping[str, Asset | Preset]) -> None:
             )
         except BudgetExceeded as exc:
             raise LaunchRefused(str(exc)) from exc
+    else:
+        lock_account(job.team)
     # Under the lock of the account, which suspending takes as well.
     if standing := Team.objects.get(pk=job.team_id).standing:
         raise LaunchRefused(standing)

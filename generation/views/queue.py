@@ -102,6 +102,7 @@ def queue(request: TeamRequest) -> TemplateResponse:
         "is_first_page": not request.GET.get("after"),
         "show": show,
         "may_launch": may(request.membership, Right.LAUNCH),
+        "may_cancel": may(request.membership, Right.CANCEL),
         **_heads(request.team, show),
         "since": (since - EPOCH) // MICROSECOND,
     }
@@ -132,6 +133,7 @@ def queue_poll(request: TeamRequest) -> HttpResponse:
         "rows": [(row, not states or row.job.state in states) for row in rows],
         "show": show,
         "may_launch": may(request.membership, Right.LAUNCH),
+        "may_cancel": may(request.membership, Right.CANCEL),
         **_heads(request.team, show),
         "since": (asked_at - EPOCH) // MICROSECOND,
     }
@@ -156,7 +158,7 @@ def job_poll(request: TeamRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@team_view(Right.LAUNCH)
+@team_view(Right.CANCEL)
 def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
     """Stop a waiting job, or put the results of a sent one aside."""
     job = _job(request.team, job_id)
@@ -171,7 +173,7 @@ def job_cancel(request: TeamRequest, job_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@team_view(Right.LAUNCH)
+@team_view(Right.CANCEL)
 def job_keep(request: TeamRequest, job_id: UUID) -> HttpResponse:
     """Keep the results of a job that was to have them put aside."""
     if services.keep_results(job=_job(request.team, job_id), by=request.user):
@@ -262,6 +264,7 @@ def _job_page(
         "manages": manages,
         "bill": bill_of_retry(request, row) if may(request.membership, Right.LAUNCH) else None,
         "may_launch": may(request.membership, Right.LAUNCH),
+        "may_cancel": may(request.membership, Right.CANCEL),
         "may_review": may(request.membership, Right.REVIEW),
         "form": form,
         "ask_run_again": row.needs_decision and request.GET.get("ask") == "run_again",
@@ -289,7 +292,11 @@ def _after_change(
     """The job's row for the queue; without a script, back to where the form stood."""
     if request.htmx and request.htmx.target == f"job-{job_id}":
         [row] = job_rows([get_object_or_404(jobs_for_rows(request.team), pk=job_id)], request.team)
-        context = {"row": row, "may_launch": True}
+        context = {
+            "row": row,
+            "may_launch": may(request.membership, Right.LAUNCH),
+            "may_cancel": may(request.membership, Right.CANCEL),
+        }
         response = TemplateResponse(request, "generation/_job_row.html", context)
         trigger_client_event(response, "toast", {"text": text, "tone": tone})
         return trigger_client_event(response, "queue-changed", {})

@@ -7,15 +7,24 @@ import uuid
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils.timezone import now
 
-from generation.models import Job, State
+from generation.models import Job, PriceRule, State
 from generation.preflight import LaunchRefused
 from generation.transitions import advance, end_job
 from teams.lifecycle import close, finish_closings, resume, suspend
-from teams.models import AuditEntry, Invitation, LedgerEntry, Membership, Role, Team, User
+from teams.models import (
+    AuditEntry,
+    Invitation,
+    LedgerEntry,
+    Membership,
+    OutgoingMail,
+    Role,
+    Team,
+    User,
+)
 from teams.services import InvitationInvalid, TeamRefused, accept_invitation, invite_member
 from tests.factories import (
     add_member,
@@ -25,6 +34,7 @@ from tests.factories import (
     make_presets,
     make_product,
     make_team,
+    make_user,
     owner_of,
 )
 
@@ -125,6 +135,77 @@ def test_jobs_under_way_run_on_and_are_settled_while_suspended(busy):
     deliver_swap(busy, job=job)
 
     assert balance(busy) == (96, 0)
+
+
+def test_a_suspended_team_cancels_what_waits(busy):
+    """Cancelling is free, and sends nothing."""
+    waiting, running = launch_swap(busy), submitted(launch_swap(busy))
+    failed = deliver_swap(busy, delivered=0)
+    client = signed_in(owner_of(busy))
+    suspend(team=busy, actor="olga@example.com", reason="")
+    here = f"/t/{busy.slug}/jobs"
+    page = client.get(f"/t/{busy.slug}/queue/").content.decode()
+    assert f"{here}/{waiting.pk}/cancel" in page
+    assert f"{here}/{failed.pk}/retry" not in page
+
+    row = client.post(
+        f"{here}/{waiting.pk}/cancel",
+        headers={"HX-Request": "true", "HX-Target": f"job-{waiting.pk}"},
+    )
+    client.post(f"{here}/{running.pk}/cancel")
+
+    assert row.status_code == 200
+    assert "Try again" not in row.content.decode(), "it would be refused"
+    for job in (waiting, running):
+        job.refresh_from_db()
+    assert (waiting.state, running.state) == (State.CANCELLED, State.RUNNING)
+    assert running.discard_requested_at is not None
+    assert balance(busy) == (100, 4)
+
+
+def letters() -> list[tuple[str, str]]:
+    mails = OutgoingMail.objects.order_by("pk")
+    return sorted((mail.recipients[0], mail.subject) for mail in mails)
+
+
+def test_owners_are_told_by_mail_what_an_operator_does_to_their_team(busy):
+    owner = owner_of(busy)
+    add_member(busy, Role.ADMIN)
+    operator = make_user("olga@example.com", is_staff=True)
+    subjects = []
+
+    for act, reason in ((suspend, "Invoice 7 is unpaid"), (resume, "Paid"), (close, "Fraud")):
+        act(team=busy, actor=operator, reason=reason)
+        mail = OutgoingMail.objects.latest("pk")
+        assert mail.recipients == [owner.email]
+        assert f"Reason: {reason}" in mail.message
+        assert "The operator" in mail.message
+        assert operator.email not in mail.message
+        subjects.append(mail.subject)
+
+    assert subjects == [
+        "Atelier is suspended",
+        "Atelier is at work again",
+        "Atelier is being closed",
+    ]
+    assert OutgoingMail.objects.count() == 3
+
+
+def test_other_owners_are_told_who_closed_the_team(busy):
+    owner, other = owner_of(busy), add_member(busy, Role.OWNER)
+
+    close(team=busy, actor=owner, reason="We merged")
+
+    assert letters() == [(other.email, "Atelier is being closed")]
+    assert f"{owner} has closed Atelier." in OutgoingMail.objects.get().message
+
+
+def test_a_refused_change_of_standing_mails_nobody(busy):
+    suspend(team=busy, actor="olga@example.com", reason="x")
+    with pytest.raises(TeamRefused):
+        suspend(team=busy, actor="olga@example.com", reason="y")
+
+    assert len(letters()) == 1
 
 
 def test_a_team_at_work_again_launches(busy):
@@ -245,6 +326,33 @@ def test_the_operator_brings_a_closed_team_back_with_all_it_had(busy):
     assert client.get(f"/t/{busy.slug}/products/").status_code == 200
     assert (busy.suspended_at, busy.closing_at, busy.closed_at) == (None, None, None)
     assert balance(busy) == (96, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_job_that_costs_nothing_slips_past_a_suspension():
+    """It holds no credits, and waits for the lock of the account all the same."""
+    team = make_team("Race", credits_=0)
+    photo, model = make_photo(make_product(team), size=(240, 300)), make_presets(1)[0]
+    PriceRule.objects.create(percent=0, actor="olga@example.com")
+    refused: list[str] = []
+
+    def launch() -> None:
+        try:
+            launch_swap(team, photo=photo, model=model)
+        except LaunchRefused as exc:
+            refused.append(str(exc))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=launch)
+    with transaction.atomic():
+        suspend(team=Team.objects.get(pk=team.pk), actor="olga@example.com", reason="Fraud")
+        thread.start()
+        thread.join(0.2)
+    thread.join()
+
+    assert not Job.objects.exists()
+    assert len(refused) == 1
 
 
 @pytest.mark.django_db(transaction=True)
