@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import get_text_list
 from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -94,6 +96,18 @@ def file_size(count: int) -> str:
 def capped(count: int, limit: int = 1000) -> str:
     """A count that was only read up to `limit` + 1: "1,000+" beyond it."""
     return f"{intcomma(limit)}+" if count > limit else str(intcomma(count))
+
+
+@register.filter
+def one_of(names: Iterable[object]) -> str:
+    """Some names of which one is enough: "Ada, Kai or Mia"."""
+    return get_text_list([str(name) for name in names], _("or"))
+
+
+@register.filter
+def all_of(names: Iterable[object]) -> str:
+    """Some names that are all meant: "Ada, Kai and Mia"."""
+    return get_text_list([str(name) for name in names], _("and"))
 
 
 @register.filter
