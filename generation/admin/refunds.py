@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,7 +21,7 @@ from generation.models import RefundRequest
 from generation.services.refunds import RefundRefused, decline_refund, grant_refund
 from generation.views.rows import JobRow
 from teams.admin import ReadOnlyAdmin
-from teams.models import User
+from teams.models import LedgerEntry, User
 
 State = RefundRequest.State
 
@@ -157,6 +157,7 @@ class RefundRequestAdmin(ReadOnlyAdmin):
             "wish": wish,
             "row": JobRow(wish.output.job),
             "account": wish.team.credit_account,
+            "returned": _returned(wish),
             "form": form,
             "preview": preview,
             "may_decide": wish.state == State.OPEN and may_refund(request),
@@ -172,6 +173,16 @@ class RefundRequestAdmin(ReadOnlyAdmin):
             return wishes.filter(pk=object_id).first()
         except ValidationError:
             return None
+
+
+def _returned(wish: RefundRequest) -> int:
+    """Credits of the result's job that came back so far, by whatever form."""
+    back = LedgerEntry.objects.filter(
+        account=wish.team.credit_account,
+        job=str(wish.output.job_id),
+        kind=LedgerEntry.Kind.REFUND,
+    )
+    return back.aggregate(credits=Sum("d_posted"))["credits"] or 0
 
 
 def _gone(request: HttpRequest) -> HttpResponse:

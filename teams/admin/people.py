@@ -17,6 +17,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from teams.audit import record
 from teams.models import User
 from teams.second_factor import is_set_up, reset
 
@@ -86,6 +87,28 @@ class UserAdmin(_UserAdmin):
             obj.email_proved = False
         super().save_model(request, obj, form, change)
         EmailAddress.objects.filter(user=obj).exclude(email__iexact=obj.email).delete()
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """Record it in the audit trail as well."""
+        entry = super().log_addition(request, obj, message)
+        record(team=None, actor=cast(User, request.user), action="person.added", subject=obj.email)
+        return entry
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """Record it in the audit trail as well: who became an operator, whose password was set."""
+        entry = super().log_change(request, obj, message)
+        if message:
+            record(
+                team=None,
+                actor=cast(User, request.user),
+                action="person.changed",
+                subject=obj.email,
+                what=entry.get_change_message(),
+                is_staff=obj.is_staff,
+                is_superuser=obj.is_superuser,
+                is_active=obj.is_active,
+            )
+        return entry
 
     def has_add_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Only superusers: who may edit people could make themselves one."""

@@ -20,7 +20,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from teams.admin import founding, many_grants, standing, team_credits
+from teams.admin.steps import operator_of
 from teams.admin.team_filters import BalanceFilter, OwnedFilter, StandingFilter
+from teams.audit import record
 from teams.models import Team
 from teams.models.people import TeamQuerySet
 from teams.templatetags.ledger import NONE
@@ -165,6 +167,20 @@ class TeamAdmin(_TeamAdmin):
         return filesizeformat(team.storage_bytes)
 
     # --- What may be done -------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Team, form: Any, change: bool) -> None:
+        """Write and record what the form changed, and nothing else of the row.
+
+        The figures of its pictures and its standing may have moved since it was read.
+        """
+        if not form.changed_data:
+            return
+        obj.save(update_fields=form.changed_data)
+        values: dict[str, str] = {}
+        for name in form.changed_data:
+            values |= {name: str(getattr(obj, name)), f"former_{name}": str(form.initial[name])}
+        operator = operator_of(request)
+        record(team=obj, actor=operator, action="team.changed", subject=obj.name, **values)
 
     def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
         """A team's ledger is kept, so teams are."""

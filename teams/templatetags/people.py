@@ -44,6 +44,8 @@ ACTIONS: dict[str, str | Promise] = {
     "request.approved": gettext_lazy("Request for credits approved"),
     "request.declined": gettext_lazy("Request for credits declined"),
     "request.withdrawn": gettext_lazy("Request for credits withdrawn"),
+    "person.added": gettext_lazy("Person added"),
+    "person.changed": gettext_lazy("Person changed"),
     "job.resolved": gettext_lazy("Job in doubt decided"),
 }
 

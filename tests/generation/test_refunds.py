@@ -199,6 +199,19 @@ def test_no_more_comes_back_than_the_job_still_can(client, job, output, mia, ope
     assert not AuditEntry.objects.filter(action="refund.granted").exists()
 
 
+def test_the_operator_reads_what_came_back_by_another_form(client, job, output, mia, operator):
+    """It may have been for this very result: whoever decides has to know."""
+    wish = asked(client, output, mia)
+    client.force_login(operator)
+    assert "0 of the 4 credits that the job spent" in words(client.get(f"{QUEUE}{wish.pk}/change/"))
+    with transaction.atomic():
+        refund(team=job.team, amount=2, job=str(job.pk), key="by hand", actor="x", reason="x")
+
+    preview = words(client.post(decide_url(wish), {"amount": "2"}))
+
+    assert "Of its job came back 2 of the 4 credits that the job spent" in preview
+
+
 def test_each_result_is_asked_for_once(client, output, mia):
     asked(client, output, mia)
 
