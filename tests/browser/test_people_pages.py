@@ -74,7 +74,7 @@ def test_somebody_sets_the_second_step_up_and_signs_in_with_it(
     page.get_by_role("link", name="I have kept them, go on").click()
     page.wait_for_url("**/admin/teams/team/")
 
-    for path in ("", "recovery-codes/new/", "app/remove/"):
+    for path in ("", "recovery-codes/new/", "app/remove/", "confirm/"):
         page.goto(f"{live_server.url}/accounts/2fa/{path}")
         see(f"2fa/{path}")
 
