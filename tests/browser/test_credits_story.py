@@ -220,6 +220,7 @@ def test_credits_from_the_grant_to_the_file(
         "Ask Alice Archer or Kai Kern.",
         at="#launch-errors",
     )
+    story.sees("46 credits", at="#credit-chip")
     expect(page.locator("#launch-button")).to_be_disabled()
     assert (Job.objects.count(), spent(team), allowance(story, mia)) == (1, (46, 0), (4, 6))
     assert len(entries(team)) == 3

@@ -107,6 +107,8 @@ def test_the_studio_tells_it_above_the_form(team, mia, client):
 
     assert answer.status_code == 422
     assert sentence() in answer.text
+    chip = answer.text[answer.text.index('id="credit-chip"') :]
+    assert "96 credits" in chip[: chip.index("</a>")], "the balance that the sentence speaks of"
     assert written() == before
 
 
