@@ -285,7 +285,15 @@ def _announce_ends(at: datetime) -> None:
     for mark in marks:
         told_before = Q(announced_at=None) | Q(announced_at__lt=F("expires_at") - mark)
         untold |= Q(expires_at__lte=at + mark) & told_before
-    ending = Grant.objects.filter(untold, remaining__gt=0, expired_at=None, expires_at__gt=at)
+    ending = Grant.objects.filter(
+        untold,
+        remaining__gt=0,
+        expires_at__gt=at,
+        expires_at__lte=at + max(marks),
+        # As the condition of the index on ends.
+        expired_at=None,
+        voided_at=None,
+    )
     of_team: dict[Team, list[Grant]] = {}
     for grant in _with_team(ending.order_by("expires_at", "pk")):
         of_team.setdefault(grant.account.team, []).append(grant)

@@ -93,7 +93,11 @@ def close(*, team: Team, actor: User | str, reason: str = "") -> bool:
 
 def finish_closings(at: datetime) -> int:
     """Close the teams whose last job has ended; returns how many. Called by the worker's sweep."""
-    return sum(_finish(team, "closing", at) for team in Team.objects.closing())
+    waiting = Team.objects.closing()
+    # Asked again for each: one that works again meanwhile keeps what it launched since.
+    return sum(
+        waiting.filter(pk=team.pk).exists() and _finish(team, "closing", at) for team in waiting
+    )
 
 
 def _finish(team: Team, actor: str, at: datetime) -> bool:
