@@ -107,7 +107,7 @@ def busy(operator, atelier, settings):
         "own correction": f"/admin/teams/pendingadjustment/{own.pk}/change/",
         "accounts": "/admin/teams/creditaccount/",
         "audit": "/admin/teams/auditentry/",
-        "an audit entry": f"/admin/teams/auditentry/{AuditEntry.objects.latest("pk").pk}/change/",
+        "an audit entry": f"/admin/teams/auditentry/{AuditEntry.objects.latest('pk').pk}/change/",
         "people": "/admin/teams/user/",
         "checks": "/admin/teams/ledgercheck/",
     }
