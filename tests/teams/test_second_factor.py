@@ -297,6 +297,20 @@ def test_proving_the_address_throws_out_the_second_step_of_an_impostor(alice):
     assert is_set_up(alice), "once proved, a new password keeps it"
 
 
+def test_the_mailbox_alone_never_takes_an_operators_second_step_away(alice):
+    """Whoever made her an operator vouched for her; her address was never proved."""
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    set_up(alice)
+    thief = Client()
+    form = thief.get(urlsplit(set_password_link(alice)).path, follow=True).redirect_chain[-1][0]
+
+    thief.post(form, {"password1": "a new horse battery", "password2": "a new horse battery"})
+
+    alice.refresh_from_db()
+    assert alice.check_password("a new horse battery")
+    assert is_set_up(alice)
+
+
 def test_no_page_shows_secrets_of_other_people_in_the_admin(operator):
     set_up(operator)
     client = Client()
