@@ -17,6 +17,7 @@ from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from teams.days import check_day
 from teams.models import CreditAccount, Grant, LedgerEntry, Membership, Team
 
 Kind = LedgerEntry.Kind
@@ -48,11 +49,13 @@ class LedgerFilters(forms.Form):
     since = forms.DateField(
         label=gettext_lazy("From"),
         required=False,
+        validators=[check_day],
         widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
     )
     until = forms.DateField(
         label=gettext_lazy("To"),
         required=False,
+        validators=[check_day],
         widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
     )
     job = forms.CharField(label=gettext_lazy("Job"), required=False, max_length=60)

@@ -15,6 +15,7 @@ from generation.models import PriceRule
 from generation.operations import OPERATIONS
 from generation.operators.price_rules import MOST_CREDITS, MOST_PERCENT
 from generation.prices import ALL, name_of
+from teams.days import check_day
 
 PERCENT, UNIT = "percent", "unit"
 
@@ -37,6 +38,7 @@ class PriceRuleForm(forms.Form):
         label=gettext_lazy("From"),
         required=False,
         widget=forms.DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M"),
+        validators=[check_day],
     )
     reason = forms.CharField(
         label=gettext_lazy("Reason"),

@@ -10,6 +10,7 @@ from django import forms
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
+from teams.days import check_day
 from teams.models import Grant, Team
 from teams.operator_credits import USUAL_PRIORITY, Terms, zone_of
 
@@ -24,7 +25,9 @@ _KINDS = [(kind.value, kind.label) for kind in (Grant.Kind.PAID, Grant.Kind.PROM
 
 def _day(label: Any, help_text: Any) -> forms.DateField:
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(label=label, help_text=help_text, required=False, widget=widget)
+    return forms.DateField(
+        label=label, help_text=help_text, required=False, widget=widget, validators=[check_day]
+    )
 
 
 def _amount(label: Any, least: int = 1) -> forms.IntegerField:

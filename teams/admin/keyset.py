@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from teams.admin.read_only import ReadOnlyAdmin
+from teams.days import check_day
 
 if TYPE_CHECKING:  # Generic for mypy only.
     _Rows = QuerySet[Any]
@@ -37,11 +38,13 @@ class SpanForm(forms.Form):
     since = forms.DateField(
         label=gettext_lazy("From"),
         required=False,
+        validators=[check_day],
         widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
     )
     until = forms.DateField(
         label=gettext_lazy("To"),
         required=False,
+        validators=[check_day],
         widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"),
     )
 

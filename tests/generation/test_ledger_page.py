@@ -189,6 +189,8 @@ def test_what_no_choice_offers_asks_for_everything(client, alice, books):
     ("query", "sentence"),
     [
         ({"since": "2026-06-31"}, "Enter a valid date."),
+        ({"until": "9999-12-31"}, "Give a day between the years 2000 and 2999."),
+        ({"since": "0001-01-01"}, "Give a day between the years 2000 and 2999."),
         ({"since": "2026-06-05", "until": "2026-06-04"}, "This day is before the first one."),
         ({"job": "4"}, "or its first eight letters: 0a1b2c3d."),
         ({"job": "zzzzzzzz"}, "or its first eight letters: 0a1b2c3d."),

@@ -113,6 +113,7 @@ def test_a_grant_that_begins_later_changes_no_balance_yet(client, olga, team, fo
             "last_day",
             "This is before the first day.",
         ),
+        ({"last_day": "9999-12-31"}, "last_day", "Give a day between the years 2000 and 2999."),
     ],
 )
 def test_refuses_days_that_make_no_sense(days, field, words, client, olga, team, form):

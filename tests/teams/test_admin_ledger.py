@@ -80,6 +80,8 @@ def test_finds_entries(query, expected, client, operator, two):
         ("?job=xyz", "Give the job&#x27;s id, or its first eight letters."),
         ("?since=2026-06-12&until=2026-06-11", "This day is before the first one."),
         ("?since=soon", "Enter a valid date."),
+        ("?until=9999-12-31", "Give a day between the years 2000 and 2999."),
+        ("?since=0001-01-01", "Give a day between the years 2000 and 2999."),
     ],
 )
 def test_says_what_is_wrong_with_a_filter(query, words, client, operator, two):
