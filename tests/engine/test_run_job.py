@@ -65,6 +65,7 @@ def test_writes_two_pictures_and_tells_it_as_json(sandbox, start_engine, team, p
     for path in paths:
         assert Path(path).read_bytes()[:4] == b"\x89PNG"
     assert "Working" in err
+    assert "Took" not in err
     assert job.product is not None
     assert job.product.name == "Shell jobs"
     assert spent(team) == (96, 0)
@@ -73,6 +74,7 @@ def test_writes_two_pictures_and_tells_it_as_json(sandbox, start_engine, team, p
     failure, out, err = run(team, photo, tmp_path / "out")
     assert failure is None
     assert out.splitlines()[0] == "Ready for review, 4 credits spent."
+    assert f"Took {model} as model, the first offered: none was named." in err
     assert Product.objects.get().photo_count == 1
 
 

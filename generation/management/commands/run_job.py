@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
+from django.utils.translation import ngettext
 
 from catalog.models import Asset, Product, Upload
 from catalog.services import UploadRefused, create_product, finish_upload, start_upload
@@ -142,7 +143,11 @@ class Command(BaseCommand):
             inputs=inputs,
             options=dict(_pairs(options["set"])),
         )
-        self._say(f"Job {job.pk}: {operation.label} by {offer.label}, {job.price} credits held.")
+        held = ngettext("%d credit held", "%d credits held", job.price) % job.price
+        self._say(f"Job {job.pk}: {operation.label} by {offer.label}, {held}.")
+        for name, given in inputs.items():
+            if isinstance(given, Preset) and not names.get(name):
+                self._say(f"Took {given} as {name}, the first offered: none was named.")
         return job
 
     def _find_preset(self, offer: Offer, kind: InputKind, wanted: str) -> Preset:
@@ -236,7 +241,9 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(told))
         elif job is not None:
             held = "" if job.is_finished else f", {job.price} held"
-            self.stdout.write(f"{job.get_state_display()}, {credits_charged} credits spent{held}.")
+            spent = ngettext("%d credit spent", "%d credits spent", credits_charged)
+            spent %= credits_charged
+            self.stdout.write(f"{job.get_state_display()}, {spent}{held}.")
             for name in names:
                 self.stdout.write(name)
 
@@ -294,9 +301,10 @@ def _pairs(given: list[str]) -> list[tuple[str, str]]:
 def _ending(job: Job) -> str:
     if job.state == State.UNKNOWN:
         page = settings.BASE_URL + reverse("generation:job_detail", args=[job.team.slug, job.pk])
+        held = ngettext("%d credit stays held", "%d credits stay held", job.price) % job.price
         return (
-            f"The provider gave no answer, so it may or may not have taken the job; {job.price} "
-            f"credits stay held. Decide there whether to run it again or to give it up: {page}"
+            "The provider gave no answer, so it may or may not have taken the job; "
+            f"{held}. Decide there whether to run it again or to give it up: {page}"
         )
     if not job.is_finished:
         return "Time is over. The job goes on; its results will be in the review."
