@@ -222,9 +222,12 @@ class JobRow:
 
     @property
     def took(self) -> int | None:
-        """Seconds from the launch to the end."""
+        """Seconds from the launch to the end; None while it goes on, or where it was never sent."""
         job = self.job
-        return int((job.finished_at - job.created_at).total_seconds()) if job.finished_at else None
+        never_sent = job.state in FAILED and job.attempt_count == 0
+        if job.finished_at is None or never_sent:
+            return None
+        return int((job.finished_at - job.created_at).total_seconds())
 
     @property
     def credits(self) -> str:

@@ -61,6 +61,15 @@ def test_results_that_are_to_be_put_aside_can_be_kept_while_they_are_made(team, 
     assert row_of(team, job).state_label == "Working"
 
 
+def test_a_job_cancelled_while_it_waits_did_not_fail_and_took_no_time(team, client):
+    job = launch_swap(team)
+    client.post(address(team, "job_cancel", job.pk))
+    page = client.get(address(team, "job_detail", job.pk))
+    assert page.text.count("Cancelled, not charged") == 2
+    assert "Failed, not charged" not in page.text
+    assert "<dt>Took</dt>" not in page.text
+
+
 def test_a_job_that_ended_has_no_results_to_keep(team, client):
     job = deliver_swap(team)
     answer = client.post(address(team, "job_keep", job.pk), follow=True)
