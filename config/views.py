@@ -26,6 +26,7 @@ from django.views.decorators.csrf import requires_csrf_token
 from catalog.storage import storage
 from config import logs
 from generation.engine.heartbeat import worker_is_alive
+from teams.access import TeamStandsStill
 from teams.models import Team
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, with the reason where the code gave one that people can read."""
-    return _error(request, 403, str(exception or ""))
+    heading = exception.heading if isinstance(exception, TeamStandsStill) else ""
+    return _error(request, 403, str(exception or ""), heading=heading)
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -190,11 +192,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(page, status=500)
 
 
-def _error(request: HttpRequest, status: int, reason: str = "", template: str = "") -> HttpResponse:
+def _error(
+    request: HttpRequest, status: int, reason: str = "", template: str = "", heading: str = ""
+) -> HttpResponse:
     """Render `<status>.html` in the shell, with the reason and the request's id."""
     return render(
         request,
         template or f"{status}.html",
-        {"reason": reason, "request_id": logs.request_id.get()},
+        {"reason": reason, "heading": heading, "request_id": logs.request_id.get()},
         status=status,
     )

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 
 from teams.http import TeamRequest
-from teams.models import Membership, Role
+from teams.models import Membership, Role, Team
 from teams.second_factor import missing_step
 from teams.zones import show_times_in
 
@@ -82,6 +82,15 @@ RIGHTS: dict[str, frozenset[Right]] = {
 WITHHELD_WHEN_SUSPENDED = frozenset({Right.EDIT_CATALOG, Right.LAUNCH, Right.MANAGE_BUDGETS})
 
 
+class TeamStandsStill(PermissionDenied):
+    """Refused for the team's standing, whatever the asker's role. `heading` is its page's."""
+
+    def __init__(self, team: Team) -> None:
+        super().__init__(team.standing)
+        is_closing = team.closing_at is not None
+        self.heading = _("This team is being closed") if is_closing else _("This team is suspended")
+
+
 @dataclass(frozen=True)
 class RightRow:
     """One right with its words, and for each role, in the order of `Role`, whether it has it."""
@@ -138,7 +147,7 @@ def team_view(
             if needs_second_step and (step := _owners_missing_step(request, membership)):
                 return _lead_to(step, request)
             if not may(membership, right):
-                raise PermissionDenied(_refusal(membership, right))
+                raise _refusal(membership, right)
             request.team = membership.team
             request.membership = membership
             show_times_in(request.user.time_zone, membership.team.time_zone)
@@ -149,10 +158,12 @@ def team_view(
     return decorate
 
 
-def _refusal(membership: Membership, right: Right) -> str:
+def _refusal(membership: Membership, right: Right) -> PermissionDenied:
     if right in RIGHTS[membership.role]:
-        return membership.team.standing
-    return _("Your role in this team does not allow this. Ask an admin of the team.")
+        return TeamStandsStill(membership.team)
+    return PermissionDenied(
+        _("Your role in this team does not allow this. Ask an admin of the team.")
+    )
 
 
 def _owners_missing_step(request: TeamRequest, membership: Membership) -> str:

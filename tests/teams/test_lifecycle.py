@@ -104,6 +104,7 @@ def test_a_suspended_team_launches_nothing_and_is_told_why(busy):
         page = client.get(f"/t/{busy.slug}/{path}")
         assert page.status_code == 403
         assert SUSPENDED in page.content.decode()
+        assert "<h1>This team is suspended</h1>" in page.content.decode()
     assert client.post(f"/t/{busy.slug}/studio/launch", {}).status_code == 403
     with pytest.raises(LaunchRefused) as refused:
         launch_swap(busy, photo=photo)
