@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Sum
 
 from generation.engine.heartbeat import worker_is_alive
 from generation.models import Attempt, Job, ProviderAccount, State
+from generation.operations import OPERATIONS
 from generation.operators.books import Books, books_of
 from generation.operators.contracts import Unconfirmed, unconfirmed_offers
 from generation.operators.costs import CostLine, cost_lines
@@ -47,6 +48,12 @@ class SilentJob:
     job: Job
     label: str
     attempt: Attempt | None
+
+    @property
+    def operation(self) -> str:
+        """The operation in words; its name, for one that this version no longer knows."""
+        operation = OPERATIONS.get(self.job.operation)
+        return str(operation.label) if operation else self.job.operation
 
 
 @dataclass(frozen=True, slots=True)

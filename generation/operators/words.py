@@ -43,6 +43,11 @@ def when(moment: datetime) -> str:
     return date_format(localtime(moment), "DATETIME_FORMAT")
 
 
+def to_the_second(moment: datetime) -> str:
+    """A moment that may be seconds away."""
+    return f"{when(moment)}:{localtime(moment):%S}"
+
+
 def standing_of(
     account: ProviderAccount,
     *,
@@ -72,7 +77,7 @@ def standing_of(
             _("Paused by %(who)s on %(when)s: jobs wait, and nothing is sent.") % words,
         )
     if account.closed_until is not None and account.closed_until > at:
-        reason = {"when": when(account.closed_until), "reason": account.closed_reason}
+        reason = {"when": to_the_second(account.closed_until), "reason": account.closed_reason}
         return Standing("bad", _("Closed until %(when)s: %(reason)s") % reason)
     if account.closed_streak:
         reason = {"reason": account.closed_reason}
@@ -108,7 +113,7 @@ def breaker_of(account: ProviderAccount, at: datetime) -> str:
         account.closed_streak,
     ) % {"n": account.closed_streak, "code": account.closed_code or _("none")}
     if account.closed_until is not None and account.closed_until > at:
-        until = {"when": when(account.closed_until), "failures": failures}
+        until = {"when": to_the_second(account.closed_until), "failures": failures}
         return _("Open until %(when)s (%(failures)s)") % until
     if account.closed_streak:
         return _("Half open: one job tries (%(failures)s)") % {"failures": failures}

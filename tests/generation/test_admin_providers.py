@@ -82,7 +82,7 @@ def test_an_account_says_in_one_sentence_how_it_stands(read, live):
     live.closed_reason, live.closed_code, live.closed_streak = "SellerPic is away.", "http_502", 3
     live.save()
     text = read()
-    assert re.search(r"SellerPic, live Closed until [^:]+:\d\d: SellerPic is away\.", text)
+    assert re.search(r"SellerPic, live Closed until [^:]+:\d\d:\d\d: SellerPic is away\.", text)
     assert re.search(r"Open until \S+ \S+ \S+ \S+ \(3 closings in a row, code http_502\)", text)
 
     ProviderAccount.objects.update(closed_until=now() - timedelta(seconds=1))
@@ -274,7 +274,7 @@ def test_it_needs_as_many_queries_for_much_as_for_little(client, read, count_que
 def test_silent_jobs_are_told_with_their_ids_and_decided_about(client, read):
     job = silent_job()
     text = read()
-    assert "No answer from the provider: swap_model, Atelier" in text
+    assert "No answer from the provider: Swap fashion model, Atelier" in text
     assert "Unknown: 1 The submit got no answer" in text
     assert "4 credits of teams are held for them." in text
     assert "Lost: 0 The provider took the task" in text
