@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.db import transaction
 from django.test import Client
@@ -9,11 +11,14 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from generation.models import Decision, Job
-from generation.services import decide_output
+from generation.services import decide_output, launch_job
 from teams.credits import grant
 from tests.factories import deliver_swap, launch_swap, make_photo
 
 SHAPES = [("light", 1280), ("dark", 390)]
+#: Buttons about a result whose sign or word is wider than they are.
+STICKS_OUT = """() => [...document.querySelectorAll('.verdicts .btn')]
+  .filter((button) => button.scrollWidth > button.clientWidth).map((button) => button.id)"""
 
 
 @pytest.fixture
@@ -50,6 +55,30 @@ def arrive(page, job):
 
 def focused(page):
     return page.locator("compare-view").get_attribute("data-focus")
+
+
+def test_four_results_beside_the_panel_keep_their_verdicts_apart(
+    live_server, live_team, alice, sign_in, photo
+):
+    with transaction.atomic():
+        grant(team=live_team, amount=40, actor="tests", reason="For tests", key="four")
+    garment = make_photo(photo.product)
+    job = launch_job(
+        team=live_team, by=alice, operation="try_on", offer="sellerpic-top",
+        request_key=uuid.uuid4(), product=photo.product,
+        inputs={"model_image": photo, "garment_image": garment},
+    )  # fmt: skip
+    deliver_swap(live_team, job=job, delivered=4)
+    page = sign_in(alice)
+    page.goto(live_server.url + address(live_team, job) + "?panel=facts")
+    arrive(page, job)
+
+    assert page.locator("form.verdicts").count() == 4
+    for word in ("Reject", "Changes", "Approve"):
+        assert page.locator(".pane").get_by_text(word, exact=True).count() == 4
+    assert page.evaluate(STICKS_OUT) == []
+    page.get_by_role("button", name="Approve", exact=True).nth(1).click()
+    expect(page.locator("#head-B")).to_contain_text("Approved")
 
 
 def test_three_pairs_are_reviewed_by_keys_alone(room, pairs):
