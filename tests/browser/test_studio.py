@@ -52,6 +52,19 @@ def test_a_photo_a_face_and_a_double_click_make_one_job(studio, photo):
     assert Job.objects.count() == 2
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_told_after_a_launch_lies_over_no_part_of_the_next(studio, width):
+    studio.set_viewport_size({"width": width, "height": 844})
+    for name in ("model_image", "model"):
+        studio.locator(f"#choices-{name} input[type=radio]").first.check(force=True)
+    expect(studio.locator("#launch")).to_contain_text("16 left after")
+    studio.get_by_role("button", name="Launch").click()
+    expect(studio.get_by_role("link", name="View queue")).to_be_visible()
+    toast, launch = (studio.locator(at).bounding_box() for at in (".toast", ".launch"))
+    assert toast["y"] + toast["height"] <= launch["y"]
+    assert toast["y"] >= 56
+
+
 def test_what_is_missing_is_said_beside_it_and_forgotten_once_chosen(studio, allowed):
     allowed.append("422")
     studio.get_by_role("button", name="Launch").click()
