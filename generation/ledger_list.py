@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -18,23 +17,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from teams.days import check_day
+from teams.job_numbers import read_job
 from teams.models import CreditAccount, Grant, LedgerEntry, Membership, Team
 
 Kind = LedgerEntry.Kind
 
 ENGINE = "engine"
 """The actor of what Diptych does by itself, and what the filter calls it."""
-KIND_WORDS = {
-    Kind.GRANT: gettext_lazy("Granted"),
-    Kind.HOLD: gettext_lazy("Held"),
-    Kind.SETTLE: gettext_lazy("Spent or returned"),
-    Kind.REFUND: gettext_lazy("Credited back"),
-    Kind.EXPIRE: gettext_lazy("Ended"),
-    Kind.ADJUST: gettext_lazy("Corrected"),
-}
 
 _OF_JOBS = (Kind.HOLD, Kind.SETTLE)
-_JOB = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 _MEMBERS_OFFERED = 200
 _MOST_OF_JOB = 500
 #: Clocks of the machines that write may differ by so much at most.
@@ -64,7 +55,7 @@ class LedgerFilters(forms.Form):
         self._team = team
         self._asked = {name: str(data.get(name, "")) for name in self.base_fields}
         super().__init__(self._asked)
-        kinds = [("", _("All")), *KIND_WORDS.items()]
+        kinds = [("", _("All")), *Kind.choices]
         people = [("", _("Everybody")), *self._people()]
         for name, choices in (("kind", kinds), ("by", people)):
             field = self.fields[name]
@@ -85,13 +76,7 @@ class LedgerFilters(forms.Form):
 
     def clean_job(self) -> str:
         """The beginning of a job's id, eight letters or more, as pages and addresses show it."""
-        text = str(self.cleaned_data["job"]).strip().lower()
-        text = text.removeprefix(_("Job").lower()).strip()
-        if text and not _JOB.fullmatch(text):
-            raise forms.ValidationError(
-                _("Give the job's number, or its first eight letters: 0a1b2c3d.")
-            )
-        return text
+        return read_job(str(self.cleaned_data["job"]))
 
     def clean(self) -> dict[str, Any]:
         """Refuse a span that ends before it begins."""
@@ -213,6 +198,14 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
+def people_of(team: Team, entries: Iterable[LedgerEntry]) -> dict[str, str]:
+    """What the team's pages call those who made the entries, by their address. One query."""
+    found = list(entries)
+    # Only operators make these, if not Diptych itself; their accounts may be gone or renamed.
+    by_operators = {entry.actor: _("The operator") for entry in found if entry.kind not in _OF_JOBS}
+    return by_operators | Membership.objects.names_in(team, {entry.actor for entry in found})
+
+
 def rows_of(entries: Sequence[LedgerEntry]) -> list[LedgerRow]:
     """The entries with the grants that they speak of; one query, or none."""
     if not entries:
@@ -250,7 +243,7 @@ class LedgerRow:
         """What happened, in a word or two."""
         entry = self.entry
         if entry.kind != Kind.SETTLE:
-            return str(KIND_WORDS[Kind(entry.kind)])
+            return entry.get_kind_display()
         if not entry.d_posted:
             return _("Returned")
         return _("Spent") if entry.d_posted == entry.d_held else _("Partly spent")

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from catalog.models import Product
-from generation.ledger_list import ledger_page
+from generation.ledger_list import ledger_page, people_of
 from generation.models import Preset, UsageDay
 from generation.operations import OPERATIONS
 from generation.providers.registry import LABELS
@@ -27,7 +27,7 @@ from generation.views.usage_chart import draw
 from teams import budget_status
 from teams.access import Right, team_view
 from teams.http import TeamRequest
-from teams.models import CreditAccount, Grant, LedgerEntry, Membership, Team, User
+from teams.models import CreditAccount, Grant, LedgerEntry, Team, User
 
 LATEST_ENTRIES = 10
 GRANTS_SHOWN = 20
@@ -104,7 +104,7 @@ def credits_page(request: TeamRequest) -> HttpResponse:
         "awaited": list(_awaited(account)[:GRANTS_SHOWN]),
         "endings": _endings(grants, at),
         "rows": page.rows,
-        "people": Membership.objects.names_in(team, {row.entry.actor for row in page.rows}),
+        "people": people_of(team, (row.entry for row in page.rows)),
     }
     return TemplateResponse(request, "generation/credits.html", context)
 

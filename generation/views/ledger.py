@@ -15,10 +15,10 @@ from django.utils.timezone import get_current_timezone, localdate
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from generation.ledger_list import LedgerFilters, LedgerRow, ledger_page, rows_of
+from generation.ledger_list import LedgerFilters, LedgerRow, ledger_page, people_of, rows_of
 from teams.access import Right, team_view
 from teams.http import TeamRequest
-from teams.models import LedgerEntry, Membership, Team
+from teams.models import LedgerEntry, Team
 from teams.templatetags.ledger import actor_name
 
 ENTRIES_PER_PAGE = 50
@@ -39,14 +39,13 @@ def credits_ledger(request: TeamRequest) -> HttpResponse:
         after=request.GET.get("after", ""),
         size=ENTRIES_PER_PAGE,
     )
-    actors = {row.entry.actor for row in page.rows}
     context = {
         "team": request.team,
         "account": request.team.credit_account,
         "filters": filters,
         "page": page,
         "rows": page.rows,
-        "people": Membership.objects.names_in(request.team, actors),
+        "people": people_of(request.team, (row.entry for row in page.rows)),
     }
     status = 200 if filters.is_valid() else 422
     return TemplateResponse(request, "generation/credits_ledger.html", context, status=status)
@@ -98,7 +97,7 @@ def _lines(
     while True:
         chunk = list((entries if below is None else entries.filter(seq__lt=below))[:_CHUNK])
         with timezone.override(zone), translation.override(language):
-            people = Membership.objects.names_in(team, {entry.actor for entry in chunk})
+            people = people_of(team, chunk)
             text = [writer.writerow(_cells(row, people, zone)) for row in rows_of(chunk)]
         yield "".join(text)
         if len(chunk) < _CHUNK:

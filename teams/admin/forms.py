@@ -8,10 +8,12 @@ from typing import Any
 
 from django import forms
 from django.utils.timezone import localdate
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from teams.days import check_day
-from teams.models import Grant, Team
+from teams.job_numbers import read_job
+from teams.models import Grant, LedgerEntry, Team
 from teams.operator_credits import USUAL_PRIORITY, Terms, zone_of
 
 #: What one grant or adjustment may move, in credits: catches a slip of the finger.
@@ -19,6 +21,8 @@ AMOUNT_MOST = 1_000_000
 #: How many teams one grant may go to.
 TEAMS_MOST = 500
 _PRIORITY_MOST = 1000
+_JOB_LENGTH = 36
+_JOBS_MOST = 500
 #: What teams can be granted; credits back come by themselves.
 _KINDS = [(kind.value, kind.label) for kind in (Grant.Kind.PAID, Grant.Kind.PROMOTIONAL)]
 
@@ -139,13 +143,40 @@ class AdjustmentForm(KeyForm):
 class CreditBackForm(KeyForm):
     """Credits that a job spent, given back to its team."""
 
-    job = forms.UUIDField(
-        label=_("Job"), help_text=_("Its id, as the ledger and the list of jobs show it.")
+    job = forms.CharField(
+        label=_("Job"),
+        max_length=60,
+        help_text=_("Its number, or the first eight letters of it, as the ledger shows them."),
     )
     amount = _amount(_("Credits to give back"))
     reason = _reason()
     reference = _reference()
     field_order = ("job", "amount", "reason", "reference")
+
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._team = team
+
+    def clean_job(self) -> str:
+        """The whole id of the one job of the team that is meant."""
+        begins = read_job(str(self.cleaned_data["job"]))
+        if len(begins) == _JOB_LENGTH:
+            return begins
+        # A range, which every database looks up in the index, as the ledger's filters do.
+        of_job = LedgerEntry.objects.filter(job__gte=begins, job__lt=f"{begins}g", kind="hold")
+        found = [
+            job
+            for account, job in of_job.order_by("job").values_list("account_id", "job")[:_JOBS_MOST]
+            if account == self._team.credit_account.pk
+        ]
+        if not found:
+            raise forms.ValidationError(gettext("No job of this team has a number that begins so."))
+        if len(found) > 1:
+            raise forms.ValidationError(
+                gettext("Several jobs of this team begin so. Give the whole number: %(jobs)s.")
+                % {"jobs": gettext(" or ").join(found[:3])}
+            )
+        return found[0]
 
 
 class ReasonForm(forms.Form):

@@ -184,9 +184,11 @@ def credit_back_view(request: HttpRequest, team_id: UUID) -> HttpResponse:
     team = _team(team_id)
     title = _("Credit back to %(team)s") % {"team": team}
     wished = {"job": request.GET.get("job", "")}
-    step = _step(request, team, title, CreditBackForm(request.POST or None, initial=wished))
+    step = _step(
+        request, team, title, CreditBackForm(request.POST or None, initial=wished, team=team)
+    )
     if step.is_sent:
-        data = step.form.cleaned_data | {"job": str(step.form.cleaned_data["job"])}
+        data = step.form.cleaned_data
         if step.is_confirmed:
             # A form that is sent twice finds less to give back, and is told that it was.
             return _credit_back(request, team, data)

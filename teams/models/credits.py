@@ -76,9 +76,9 @@ class LedgerEntry(models.Model):
     class Kind(models.TextChoices):
         GRANT = "grant", _("Granted")
         HOLD = "hold", _("Held")
-        SETTLE = "settle", _("Settled")
+        SETTLE = "settle", _("Spent or returned")
         REFUND = "refund", _("Credited back")
-        EXPIRE = "expire", _("Expired")
+        EXPIRE = "expire", _("Ended")
         ADJUST = "adjust", _("Adjusted")
 
     account = models.ForeignKey(CreditAccount, models.PROTECT, related_name="entries")

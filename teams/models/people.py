@@ -232,9 +232,16 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.filter(Q(user__name__icontains=text) | Q(user__email__icontains=text))
 
     def names_in(self, team: Team, addresses: set[str]) -> dict[str, str]:
-        """The names, by address, of those members of the team who have one of the addresses."""
-        members = self.filter(team=team, user__email__in=addresses).select_related("user")
-        return {member.user.email: member.user.get_full_name() for member in members}
+        """What to call those who have the addresses, as far as known, on the pages of the team.
+
+        Members by their names; operators who are none are the operator, whoever it was.
+        """
+        members = self.filter(team=team, user=OuterRef("pk"))
+        known = User.objects.filter(Exists(members) | Q(is_staff=True), email__in=addresses)
+        return {
+            person.email: person.get_full_name() if person.is_member else gettext("The operator")
+            for person in known.annotate(is_member=Exists(members))
+        }
 
 
 class Membership(models.Model):

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
@@ -30,6 +31,14 @@ THINGS: dict[str, str | Promise] = {
     "job": gettext_lazy("Jobs"),
 }
 
+#: What no member of a team can do.
+_OPERATORS_ONLY = (
+    "credits.",
+    "refund.granted",
+    "refund.declined",
+    "team.suspended",
+    "team.resumed",
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,13 +62,18 @@ def audit_page(request: TeamRequest) -> HttpResponse:
     page = list(entries.order_by("-at", "-pk")[: ENTRIES_PER_PAGE + 1])
     more = len(page) > ENTRIES_PER_PAGE
     page = page[:ENTRIES_PER_PAGE]
-    people = Membership.objects.names_in(request.team, {entry.actor for entry in page})
+    actors = {entry.actor for entry in page}
+    # Their accounts may be gone or renamed since.
+    operators = {entry.actor for entry in page if entry.action.startswith(_OPERATORS_ONLY)}
+    people = dict.fromkeys(operators, _("The operator"))
+    people |= Membership.objects.names_in(request.team, actors)
+    members = Membership.objects.filter(team=request.team, user__email__in=actors)
     context = {
         "team": request.team,
         "entries": page,
         "people": people,
         # What operators and commands did has no address of the team's people.
-        "members": set(people),
+        "members": set(members.values_list("user__email", flat=True)),
         "things": THINGS.items(),
         "about": about,
         "q": text,

@@ -16,7 +16,7 @@ from generation.ledger_list import LedgerFilters, ledger_page, rows_of
 from generation.views import ledger
 from teams.credits import adjust, grant, hold, refund, settle
 from teams.grants import expire_now
-from teams.models import Grant, LedgerEntry, Role, Team
+from teams.models import Grant, LedgerEntry, Role, Team, User
 from tests.factories import add_member, make_team, make_user
 
 PAGE = "/t/atelier/credits/ledger/"
@@ -104,7 +104,7 @@ def test_says_in_words_what_each_entry_is(client, alice, team, books):
 
     assert [(row.entry.seq, row.title, row.details) for row in rows] == [
         (10, "Ended", "Left of 100 granted on 1 Jun 2026 · Contract over · INV-7"),
-        (9, "Corrected", "=1+1"),
+        (9, "Adjusted", "=1+1"),
         (8, "Credited back", "Six fingers"),
         (7, "Returned", "Nothing was delivered"),
         (6, "Held", ""),
@@ -131,6 +131,30 @@ def test_shows_movement_balance_person_and_job(client, alice, team, books):
     assert f'href="/t/atelier/jobs/{job}/"' in html
     assert " style=" not in html
     assert "10 entries. None is ever changed" in text
+
+
+@time_machine.travel(NOON, tick=False)
+def test_operators_have_no_address_in_the_ledger_and_members_keep_their_names(
+    client, alice, team, books
+):
+    User.objects.create_user("tom@example.com", is_staff=True)
+    grant(team=team, amount=5, actor="engine", reason="", key="more")
+    start(team, 1, actor="tom@example.com")
+    client.force_login(alice)
+    credits_page = client.get("/t/atelier/credits/").content.decode()
+    ledger_page = client.get(PAGE).content.decode()
+    by = {line[0]: line[6] for line in file_of(client)[1:]}
+
+    for page in (credits_page, ledger_page):
+        assert "The operator" in page
+        assert "olga@example.com" not in page
+        assert "tom@example.com" not in page
+    assert [by[number] for number in ("1", "2", "5", "8", "9", "10", "12")] == [
+        "The operator", alice.get_full_name(), "Diptych", *["The operator"] * 4,
+    ]  # fmt: skip
+    alice.is_staff = True
+    alice.save()
+    assert {line[0]: line[6] for line in file_of(client)[1:]} == by
 
 
 def test_a_grant_without_end_and_credits_returned_late_say_so(team):
@@ -340,7 +364,8 @@ def test_the_file_has_the_figures_of_the_page(client, alice, team, books, monkey
 
 
 def test_no_text_of_the_file_is_a_formula_and_every_figure_is_a_number(client, alice, team, books):
-    grant(team=team, amount=1, actor="@SUM(A1)", reason=" -2+3", key="evil")
+    grant(team=team, amount=1, actor="x", reason=" -2+3", key="evil")
+    start(team, 1, actor="@SUM(A1)")
     client.force_login(alice)
 
     lines = file_of(client)
@@ -348,7 +373,7 @@ def test_no_text_of_the_file_is_a_formula_and_every_figure_is_a_number(client, a
     by_number = {line[0]: line for line in lines}
     assert by_number["9"][4] == "'=1+1"
     assert by_number["9"][7] == "-3"
-    assert by_number["11"][6] == "'@SUM(A1)"
+    assert by_number["12"][6] == "'@SUM(A1)"
     assert by_number["11"][4] == "Paid, without end ·  -2+3"
     texts = [cell for line in lines for cell in (*line[2:7], line[12])]
     assert not [text for text in texts if text.lstrip().startswith(("=", "+", "-", "@"))]

@@ -355,6 +355,33 @@ def test_what_a_job_spent_is_given_back_once(client, olga, team):
     }
 
 
+def test_a_job_is_named_by_its_first_eight_letters_as_in_the_ledger(client, olga, team):
+    give(team, 20)
+    spend(team, 8, JOB)
+    client.force_login(olga)
+
+    def sent(job: str, **more: str):
+        form = {"job": job, "amount": "4", "reason": "Blurred", "key": key(), **more}
+        return client.post(at(team, "credit-back"), form)
+
+    assert sent("soon").context["form"].errors == {
+        "job": ["Give the job's number, or its first eight letters: 0a1b2c3d."]
+    }
+    assert sent("ffffffff").context["form"].errors == {
+        "job": ["No job of this team has a number that begins so."]
+    }
+    assert JOB in sent(f" Job {JOB[:8]}").content.decode()
+    assert sent(JOB[:8], confirm="1").status_code == 302
+    assert (available(team), LedgerEntry.objects.get(kind="refund").job) == (16, JOB)
+
+    other = f"{JOB[:9]}9999-8999-8999-899999999999"
+    spend(team, 1, other)
+    [said] = sent(JOB[:8]).context["form"].errors["job"]
+    assert said.startswith("Several jobs of this team begin so. Give the whole number: ")
+    assert JOB in said
+    assert other in said
+
+
 def test_a_job_of_another_team_gives_nothing_back(client, olga, team, charlie):
     from teams.services import create_team
 

@@ -102,7 +102,7 @@ def test_owners_and_admins_read_what_was_done_and_from_where(owner, team, bob):
     page = owner.get(AUDIT).content.decode()
 
     assert rows_on(page) == [
-        "Budget set Bob limit: 50",
+        "Budget set Bob credits a month: 50",
         "Invited mia@example.com role: Viewer",
         "Team founded Atelier owner: alice@example.com",
     ]
@@ -111,6 +111,32 @@ def test_owners_and_admins_read_what_was_done_and_from_where(owner, team, bob):
     other = Client()
     other.force_login(bob)
     assert other.get(AUDIT).status_code == 403
+
+
+def test_details_are_words_and_ids_and_operators_addresses_are_left_out(owner, team):
+    record(
+        team=team, actor="a", action="budget.changed", subject="Bob",
+        limit=1500, warn_at=80, is_hard=True, former_is_hard=False,
+    )  # fmt: skip
+    record(
+        team=team, actor="a", action="request.approved", subject="bob@example.com",
+        request="d9f7b3b4-0000", amount=5, extra_of_member=10, extra_of_team=0,
+    )  # fmt: skip
+    record(
+        team=team, actor="olga@example.com", action="credits.adjusted", subject="Slip",
+        credits=-5, kind="paid", grant=7, job="0a1b", asked_by="otto@example.com",
+    )  # fmt: skip
+
+    page = owner.get(AUDIT).content.decode()
+
+    assert rows_on(page)[:3] == [
+        "Balance adjusted Slip credits: \N{MINUS SIGN}5 kind: Paid",
+        "Request for credits approved bob@example.com amount: 5 more this month for the member: 10",
+        "Budget changed Bob credits a month: 1,500 warns at: 80 % at the limit: no further jobs "
+        "before at the limit: only a warning",
+    ]
+    assert "The operator" in page
+    assert "olga@example.com" not in page
 
 
 def test_the_trail_is_searched_by_thing_and_person(owner, team):
