@@ -17,7 +17,8 @@ from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.formats import date_format
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 
 from teams.audit import record
@@ -145,7 +146,13 @@ def withdraw(*, request: CreditRequest, by: User) -> None:
     """Take one's own request back. Raises RequestRefused for others' and for decided ones."""
     if request.asked_by_id != by.pk:
         raise RequestRefused(_("Only the person who asked can withdraw a request."))
-    _decide(request, request.addressee, State.WITHDRAWN, by, "", now())
+    try:
+        _decide(request, request.addressee, State.WITHDRAWN, by, "", now())
+    except RequestRefused:
+        if request.addressee != Addressee.OPERATOR or request.state == State.WITHDRAWN:
+            raise
+        # To a team an operator has no name.
+        raise RequestRefused(_("The operator has decided this request in the meantime.")) from None
     _record(request, by, "request.withdrawn")
 
 
@@ -182,6 +189,20 @@ def _decide(
     request.refresh_from_db(fields=["state", "decided_by", "decided_at", "note", "approved_amount"])
     if not decided:
         raise RequestRefused(_in_the_meantime(request))
+
+
+def decision_words(request: CreditRequest) -> str:
+    """Who decided a request, and when, in the reader's time zone; "" while it is open."""
+    texts: dict[str, str] = {
+        State.APPROVED: _("%(who)s approved this request on %(when)s."),
+        State.DECLINED: _("%(who)s declined this request on %(when)s."),
+        State.WITHDRAWN: _("%(who)s withdrew this request on %(when)s."),
+    }
+    if request.state not in texts or request.decided_at is None:
+        return ""
+    who = User.objects.filter(email=request.decided_by).first() or request.decided_by
+    when = date_format(localtime(request.decided_at), "DATETIME_FORMAT")
+    return texts[request.state] % {"who": who, "when": when}
 
 
 def _in_the_meantime(request: CreditRequest) -> str:

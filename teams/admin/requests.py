@@ -83,6 +83,8 @@ def approve_view(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Grant a team what it asked for, or another amount."""
     require(request, "grant_credits")
     asked = _request(request_id)
+    if asked.state != CreditRequest.State.OPEN:
+        return _decided_before(request, asked)
     wished = {"amount": min(asked.amount, RequestForm.base_fields["amount"].max_value)}  # type: ignore[attr-defined]
     form = RequestForm(request.POST or None, initial=wished, teams=[asked.team])
     title = _("Grant credits to %(team)s") % {"team": asked.team}
@@ -134,6 +136,8 @@ def decline_view(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Say no to a team, with a note."""
     require(request, "grant_credits")
     asked = _request(request_id)
+    if asked.state != CreditRequest.State.OPEN:
+        return _decided_before(request, asked)
     step = Step(
         request,
         CreditRequest,
@@ -152,6 +156,11 @@ def decline_view(request: HttpRequest, request_id: UUID) -> HttpResponse:
         messages.error(request, str(exc))
     else:
         messages.success(request, _("Declined. %(team)s gets a mail.") % {"team": asked.team})
+    return redirect("admin:teams_creditrequest_change", asked.pk)
+
+
+def _decided_before(request: HttpRequest, asked: CreditRequest) -> HttpResponse:
+    messages.info(request, requests.decision_words(asked))
     return redirect("admin:teams_creditrequest_change", asked.pk)
 
 

@@ -85,6 +85,9 @@ def credits_request_decide(request: TeamRequest, request_id: UUID) -> HttpRespon
         team=request.team,
         addressee=Addressee.ADMINS,
     )
+    if words := requests.decision_words(asked):
+        messages.info(request, words)
+        return redirect("teams:credits_requests", request.team.slug)
     form = DecisionForm(request.POST, prefix=str(asked.pk)[:8])
     if not form.is_valid():
         return _page(request, RequestForm(), refused=(asked.pk, form), status=422)

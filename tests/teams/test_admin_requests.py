@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from teams.models import CreditRequest, Grant, LedgerCheck, OutgoingMail, PendingAdjustment, User
 from teams.requests import ask
@@ -54,15 +56,18 @@ def test_a_request_becomes_a_grant_once(client, operator, asked, team, alice):
     assert "60 credits, with the reason “Autumn”." in preview
     for _ in range(2):
         client.post(at(asked, "approve"), {**sent, "confirm": "1"})
+    for name in ("approve", "decline"):
+        assert client.get(at(asked, name))["Location"] == at(asked, "change")
 
     asked.refresh_from_db()
     assert (asked.state, asked.approved_amount, asked.note) == ("approved", 60, "For now")
     given = Grant.objects.get(reason="Autumn")
     assert (given.amount, given.kind, given.reference) == (60, "promotional", "T-1")
     assert available(team) == 260
+    when = date_format(localtime(asked.decided_at), "DATETIME_FORMAT")
     assert told(client, at(asked, "change")) == [
         "60 credits granted to Atelier. They get a mail.",
-        "operator@example.com has approved this request in the meantime.",
+        *[f"operator@example.com approved this request on {when}."] * 3,
     ]
     assert OutgoingMail.objects.get().recipients == [alice.email]
     assert at(asked, "approve") not in client.get(at(asked, "change")).content.decode()
