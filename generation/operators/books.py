@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 600, 100
 """Of the drawing, in its own units; a page stretches it."""
 
 _BAR = 0.7
+_LEAST_SPAN = timedelta(days=1)
 """How much of its day's width a bar takes."""
 
 
@@ -161,7 +162,8 @@ def _chart(
     begin: datetime,
     at: datetime,
 ) -> Chart | None:
-    if len(readings) < 2:
+    # What lies in one day is a stroke at the right edge, and no day was made up yet.
+    if len(readings) < 2 or readings[-1].at - readings[0].at < _LEAST_SPAN:
         return None
     span = (DAYS + 1) * 86400
     most_left = max(max(reading.remaining for reading in readings), 1)

@@ -10,6 +10,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -69,6 +70,18 @@ class TeamAdmin(_TeamAdmin):
         kwargs["labels"] = {"slug": _("Address")}
         kwargs["help_texts"] = {"slug": _("The team's pages are at /t/, followed by this.")}
         return super().get_form(request, obj, change, **kwargs)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Django's page; the way to the team's own pages is for its members."""
+        page = cast(TemplateResponse, super().render_change_form(request, context, *args, **kwargs))
+        team = cast("Team | None", kwargs.get("obj"))
+        operator = operator_of(request)
+        if team is not None and not team.memberships.filter(user=operator).exists():
+            assert page.context_data is not None  # noqa: S101 - Django always gives one
+            page.context_data["has_absolute_url"] = False
+        return page
 
     # --- Columns ----------------------------------------------------------------------------------
 

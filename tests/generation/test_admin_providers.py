@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils.formats import date_format
 from django.utils.timezone import localtime, now
 
@@ -13,6 +14,7 @@ from generation.models import Attempt, Job, Pool, ProviderAccount
 from generation.providers.keys import encrypt
 from generation.providers.registry import current_account
 from generation.transitions import advance, end_job
+from teams.credits import refund
 from teams.models import CreditAccount
 from tests.factories import deliver_swap, launch_swap, make_photo, make_product, make_team
 from tests.generation.providers_page import PAGE, silent_job
@@ -227,6 +229,17 @@ def test_costs_are_told_by_month_and_account(read):
 
     month = now().strftime("%b %Y")
     assert f"{month} SellerPic (sandbox) 2 4 3 (told for 1) 1,234" in read()
+
+
+def test_what_went_back_to_teams_is_taken_off_what_they_paid(read):
+    team = make_team()
+    job = deliver_swap(team)
+    Attempt.objects.create(job=job, number=1, request_hash="x", outcome="accepted")
+    for name, amount in (("a", 1), ("b", 2)):
+        with transaction.atomic():
+            refund(team=team, amount=amount, job=str(job.pk), key=name, actor="o", reason="Blurred")
+
+    assert f"{now():%b %Y} SellerPic (sandbox) 1 1 not told 0" in read()
 
 
 def test_what_rests_on_an_assumption_is_listed_with_whether_it_is_offered(read, live, settings):

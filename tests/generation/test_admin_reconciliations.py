@@ -201,3 +201,16 @@ def test_a_team_never_sees_the_operators_money(client, month):
     assert "unexplained" not in html
     assert "450" not in html
     assert client.get(LIST).status_code == 302
+
+
+def test_before_the_first_day_the_pages_say_what_comes(read, client, operator, sellerpic):
+    client.force_login(operator)
+    assert (
+        "There is no report yet. The first is made an hour after"
+        in client.get(LIST).content.decode()
+    )
+
+    note_balance(sellerpic.pk, Balance(100, 0), now() - timedelta(hours=2))
+    note_balance(sellerpic.pk, Balance(90, 0), now())
+    assert "Nothing to draw yet: that takes a day of readings of the balance." in read()
+    assert "Use of a day" not in read()

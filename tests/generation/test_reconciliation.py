@@ -319,11 +319,16 @@ def test_the_command_makes_what_is_due_and_says_what_was_made(sellerpic, team):
     )
     assert run("--day", "2026-11-10") == [line]
     assert run("--day", "2026-11-10") == [line]
-    assert run("--day", "2026-11-08") == ["No balance was read by 2026-11-08."]
+    assert run("--day", "2026-11-08") == [
+        "No balance was read by 2026-11-08. The first was read on 2026-11-10: "
+        "give that day or a later one."
+    ]
     assert run()[0].endswith("not read; the next day that was covers it")
     assert run() == ["No day is due."]
     with pytest.raises(CommandError, match="is not over"):
         run("--day", now().date().isoformat())
+    with pytest.raises(CommandError, match="'soon' is no day"):
+        run("--day", "soon")
 
 
 def test_a_report_needs_few_queries_however_many_jobs_there_are(

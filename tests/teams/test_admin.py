@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from teams.audit import record
 from teams.credits import grant, hold
-from teams.models import AuditEntry, Invitation, LedgerEntry, OutgoingMail, Team, User
+from teams.models import AuditEntry, Invitation, LedgerEntry, Membership, OutgoingMail, Team, User
 from teams.services import create_team_for, prove_email
 
 PASSWORD = "correct horse battery"
@@ -416,3 +416,12 @@ def test_says_sizes_and_balances_in_peoples_words(client, operator, team):
     page = client.get(reverse("admin:teams_creditaccount_changelist")).content.decode()
     for words in ("Ledger entries", "Held by unfinished jobs"):
         assert words in page
+
+
+def test_the_way_to_a_teams_own_pages_is_for_its_members(client, operator, team):
+    client.force_login(operator)
+    page = f"/admin/teams/team/{team.pk}/change/"
+    assert "View on site" not in client.get(page).content.decode()
+
+    Membership.objects.create(team=team, user=operator, role="viewer")
+    assert "View on site" in client.get(page).content.decode()

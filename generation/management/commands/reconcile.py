@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from datetime import date
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.timezone import now
 
-from generation.models import ProviderAccount, Reconciliation
+from generation.models import BalanceReading, ProviderAccount, Reconciliation
 from generation.reconciliation import NotOver, make_due_reports, make_report
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One day, or all that are due."""
         parser.add_argument(
-            "--day", type=date.fromisoformat, help="A day that is over (YYYY-MM-DD); else all due."
+            "--day", type=_day, help="A day that is over (YYYY-MM-DD); else all due."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,7 +39,27 @@ class Command(BaseCommand):
         for report in reports:
             self.stdout.write(_line(report))
         if not reports:
-            self.stdout.write("No day is due." if day is None else f"No balance was read by {day}.")
+            self.stdout.write("No day is due." if day is None else _why_none(day))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{text!r} is no day. Give one that is over, as year-month-day: 2026-11-20."
+        ) from None
+
+
+def _why_none(day: date) -> str:
+    first = BalanceReading.objects.order_by("at").first()
+    if first is None:
+        return (
+            "No balance was read yet. The workers read it by themselves once a provider has a key; "
+            "see Providers in the admin."
+        )
+    began = first.at.astimezone(UTC).date()
+    return f"No balance was read by {day}. The first was read on {began}: give that day or a later one."
 
 
 def _line(report: Reconciliation) -> str:
