@@ -311,10 +311,13 @@ def _announce_ends(at: datetime) -> None:
 
 
 def _mail_ends(team: Team, ending: list[Grant]) -> None:
+    ends = sorted(cast(datetime, grant.expires_at) for grant in ending)
     context = {
         "team": team,
         "total": sum(grant.remaining for grant in ending),
-        "first": min(cast(datetime, grant.expires_at) for grant in ending),
+        # The end is the first moment without them: at midnight the day before is the last.
+        "first": ends[0] - timedelta(microseconds=1),
+        "is_one_end": ends[0] == ends[-1],
         "grants": ending,
         "link": f"{settings.BASE_URL}/t/{team.slug}/credits/",
     }

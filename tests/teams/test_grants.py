@@ -298,7 +298,7 @@ def announced() -> list[tuple[str, str]]:
 def test_an_end_is_announced_two_weeks_and_three_days_before_once_each(team, members):
     start = datetime(2027, 3, 1, 12, tzinfo=UTC)
     give(team, 1200, "ends", expires_at=start + 20 * DAY)
-    told = "1,200 credits of Atelier end from 21 March on"
+    told = "1,200 credits of Atelier can be used until 21 March"
     both = [("alice@example.com", told), ("ann@example.com", told)]
 
     counts = []
