@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 from django.test import Client
-from django.utils.timezone import now
+from django.utils.formats import date_format
+from django.utils.timezone import localtime, now
 
 from teams import requests
 from teams.budget_changes import set_budget
@@ -15,7 +16,7 @@ from teams.models import (
     Role,
     User,
 )
-from teams.requests import Addressee
+from teams.requests import Addressee, decline
 from teams.services import create_team
 from tests.teams.test_requests import PAGE, ask
 
@@ -90,3 +91,27 @@ def test_the_page_costs_the_same_however_many_ask(
     with django_assert_max_num_queries(17):
         page = client.get(PAGE)
     assert len(page.context["cases"]) == 3
+
+
+def test_who_comes_late_reads_who_decided_and_when_and_no_operators_address(
+    client, team, mia, alice
+):
+    olga = User.objects.create_user("olga@example.com", is_staff=True)
+    asked, to_operator = ask(team, mia), ask(team, alice, addressee=Addressee.OPERATOR)
+    decline(request=asked, by=alice, note="Later")
+    decline(request=to_operator, by=olga)
+    when = date_format(localtime(asked.decided_at), "DATETIME_FORMAT")
+    client.force_login(alice)
+
+    # Without an amount: the form's own words would say nothing of what was decided.
+    client.post(f"{PAGE}{asked.pk}/decide", {"decision": "approve"})
+    client.post(f"{PAGE}{to_operator.pk}/withdraw")
+    page = client.get(PAGE)
+
+    assert [str(message) for message in page.context["messages"]] == [
+        f"Alice Archer declined this request on {when}.",
+        "The operator has decided this request in the meantime.",
+    ]
+    assert "olga@example.com" not in page.content.decode()
+    asked.refresh_from_db()
+    assert (asked.state, asked.note) == ("declined", "Later")
