@@ -279,7 +279,7 @@ def test_credits_from_the_grant_to_the_file(
         ("Held", second, "Mia Moser", 0, 4, 42),
         ("Spent", first, "Diptych", -4, -4, 46),
         ("Held", first, "Mia Moser", 0, 4, 46),
-        ("Granted", "", "olga@example.com", 50, 0, 50),
+        ("Granted", "", "The operator", 50, 0, 50),
     ]
     assert lines_of_page(page) == lines
     assert [(posted, held, left) for _kind, posted, held, left in entries(team)] == [
