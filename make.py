@@ -60,8 +60,8 @@ def run(arguments: list[str]) -> NoReturn:
 def test(arguments: list[str]) -> NoReturn:
     """Run pytest on everything, or on what the arguments name."""
     install(DEV_LOCK)
-    # Test by test, but for groups that share a server, and in the order of tests/conftest.py.
-    spread = ["-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
+    # One by one and in order: those with a browser are long, and last (tests/conftest.py).
+    spread = ["-n", "auto", "--dist", "load", "--maxschedchunk", "1"]
     become("-m", "pytest", "-q", *spread, "-m", "not chaos", *arguments)
 
 
