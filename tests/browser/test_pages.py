@@ -15,7 +15,7 @@ from tests.factories import deliver_swap, launch_swap, make_product
 
 #: A width in pixels, and the schemes in which a page of it is looked at, with the rules asked then.
 #: Every rule is asked once a width and once a scheme; the other two would find the same again.
-LOOKS = [(1280, {"light": []}), (390, {"dark": []})]
+LOOKS: list[tuple[int, dict[str, list[str]]]] = [(1280, {"light": []}), (390, {"dark": []})]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.second_factor import code_for, set_up
 PASSWORD = "correct horse battery"
 
 #: As in test_pages.py: every rule is asked once a width and once a scheme.
-LOOKS = [(1280, {"light": []}), (390, {"dark": []})]
+LOOKS: list[tuple[int, dict[str, list[str]]]] = [(1280, {"light": []}), (390, {"dark": []})]
 
 
 def look(page, faults, name, looks) -> dict[str, object]:
