@@ -66,7 +66,11 @@ def action_words(action: str) -> str:
 def details(entry: AuditEntry) -> list[tuple[str, str]]:
     """What the entry says beside its subject, as names and values that people read."""
     found = []
-    for name, value in entry.data.items():
+    # In an order of our own: PostgreSQL keeps none of what was written.
+    places = {name: place for place, name in enumerate(_DETAILS)}
+    for name, value in sorted(
+        entry.data.items(), key=lambda item: (places.get(item[0], len(places)), item[0])
+    ):
         if name in _UNSAID or value in ("", None) or (value == 0 and name in _UNSAID_IF_NONE):
             continue
         known = _DETAILS.get(name)
@@ -78,12 +82,15 @@ def details(entry: AuditEntry) -> list[tuple[str, str]]:
 _UNSAID = {"grant", "request", "rule", "job", "asked_by"}
 _UNSAID_IF_NONE = {"extra_of_member", "extra_of_team"}
 _DETAILS: dict[str, str | Promise] = {
-    "is_hard": gettext_lazy("at the limit"),
-    "former_is_hard": gettext_lazy("before at the limit"),
+    "credits": gettext_lazy("credits"),
+    "amount": gettext_lazy("amount"),
+    "kind": gettext_lazy("kind"),
     "limit": gettext_lazy("credits a month"),
     "former_limit": gettext_lazy("before credits a month"),
     "warn_at": gettext_lazy("warns at"),
     "former_warn_at": gettext_lazy("before warned at"),
+    "is_hard": gettext_lazy("at the limit"),
+    "former_is_hard": gettext_lazy("before at the limit"),
     "extra_of_member": gettext_lazy("more this month for the member"),
     "extra_of_team": gettext_lazy("more this month for the team"),
     "addressee": gettext_lazy("sent to"),
